@@ -1,0 +1,67 @@
+"""Django's own middleware, each in a form that leaves the platform's /v2 alone.
+
+Sessions, CSRF, messages and the content security policy are for browsers; a
+platform polls thousands of times an hour and authenticates each request.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from csp import middleware as csp
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware import clickjacking, common, csrf, security
+from whitenoise import middleware as whitenoise
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+def is_platform(request: HttpRequest) -> bool:
+    return request.path_info.lstrip("/").startswith("v2/")
+
+
+class HealthMiddleware:
+    """Answer /healthz before the Host header is checked.
+
+    Cloud Foundry's health check names the container's IP address as the host.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info == "/healthz":
+            return HttpResponse("ok\n", content_type="text/plain")
+        return self._get_response(request)
+
+
+def _browser_only(base: type) -> type:
+    class BrowserOnly(base):
+        def __call__(self, request: HttpRequest) -> HttpResponseBase:
+            if is_platform(request):
+                return self.get_response(request)  # type: ignore[no-any-return]
+            return super().__call__(request)  # type: ignore[no-any-return]
+
+        if hasattr(base, "process_view"):
+
+            def process_view(self, request: HttpRequest, *args: Any) -> Any:
+                if is_platform(request):
+                    return None
+                return super().process_view(request, *args)
+
+    BrowserOnly.__name__ = BrowserOnly.__qualname__ = base.__name__
+    return BrowserOnly
+
+
+SecurityMiddleware = _browser_only(security.SecurityMiddleware)
+WhiteNoiseMiddleware = _browser_only(whitenoise.WhiteNoiseMiddleware)
+CSPMiddleware = _browser_only(csp.CSPMiddleware)
+SessionMiddleware = _browser_only(sessions.SessionMiddleware)
+CommonMiddleware = _browser_only(common.CommonMiddleware)
+CsrfViewMiddleware = _browser_only(csrf.CsrfViewMiddleware)
+AuthenticationMiddleware = _browser_only(auth.AuthenticationMiddleware)
+MessageMiddleware = _browser_only(messages.MessageMiddleware)
+XFrameOptionsMiddleware = _browser_only(clickjacking.XFrameOptionsMiddleware)

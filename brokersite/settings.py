@@ -1,0 +1,154 @@
+"""Django settings, made from the typed environment."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pymysql
+from csp.constants import NONE, SELF
+
+from brokersite import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = environment.load(os.environ, root=BASE_DIR)
+
+pymysql.install_as_MySQLdb()
+
+SECRET_KEY = ENVIRONMENT.secret_key
+ENCRYPTION_KEYS = ENVIRONMENT.encryption_keys
+DEBUG = ENVIRONMENT.debug
+ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
+ROOT_URLCONF = "brokersite.urls"
+WSGI_APPLICATION = "brokersite.wsgi.application"
+APPEND_SLASH = False
+
+INSTALLED_APPS = [
+    "instances",
+    "osbapi",
+    "csp",
+    "rest_framework",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+# The browser's middleware stays off /v2: platforms poll, and need none of it.
+MIDDLEWARE = [
+    "brokersite.middleware.HealthMiddleware",
+    "brokersite.middleware.SecurityMiddleware",
+    "brokersite.middleware.WhiteNoiseMiddleware",
+    "brokersite.middleware.CSPMiddleware",
+    "brokersite.middleware.SessionMiddleware",
+    "brokersite.middleware.CommonMiddleware",
+    "brokersite.middleware.CsrfViewMiddleware",
+    "brokersite.middleware.AuthenticationMiddleware",
+    "brokersite.middleware.MessageMiddleware",
+    "brokersite.middleware.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": {
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        **ENVIRONMENT.database,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+if ENVIRONMENT.is_https:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_SSL_REDIRECT = True
+    CSRF_TRUSTED_ORIGINS = [ENVIRONMENT.public_url]
+
+# The rest is said where it is used, in osbapi.views.
+REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": ENVIRONMENT.log_level}
+        for name in ("brokersite", "instances", "osbapi")
+    }
+    # Each refused request would be a line; osbapi.errors says more about it.
+    | {"django.request": {"level": "ERROR"}},
+}
+
+STATE_DIRECTORY = ENVIRONMENT.state_directory
+PUBLIC_URL = ENVIRONMENT.public_url
+FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
+ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker
+OPERATION_LEASE_S = ENVIRONMENT.operation_lease_s
+WORKER_THREADS = ENVIRONMENT.worker_threads
