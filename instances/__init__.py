@@ -1,0 +1,1 @@
+"""The domain: service instances as database containers on Docker hosts."""

@@ -1,0 +1,39 @@
+"""Container hosts by the scheme of their URL. They know Docker, not databases."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from instances import errors
+from instances.containers.base import (
+    BROKER_LABEL,
+    CONTAINER_LABEL,
+    ContainerHost,
+    ContainerSpec,
+    ContainerStatus,
+    HostDescription,
+)
+from instances.containers.docker import DockerContainerHost
+
+__all__ = [
+    "BROKER_LABEL",
+    "CONTAINER_LABEL",
+    "SCHEMES",
+    "ContainerHost",
+    "ContainerSpec",
+    "ContainerStatus",
+    "HostDescription",
+    "connect",
+]
+
+SCHEMES: dict[str, Callable[..., ContainerHost]] = {
+    "unix": DockerContainerHost,
+    "tcp": DockerContainerHost,
+}
+
+
+def connect(url: str, *, timeout_s: int = 30) -> ContainerHost:
+    """A host to talk to; nothing is sent yet. Raise InvalidRequest."""
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise errors.InvalidRequest(f"url: {url} is not unix://PATH or tcp://HOST:PORT")
+    return SCHEMES[scheme](url, timeout_s=timeout_s)

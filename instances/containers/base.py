@@ -1,0 +1,77 @@
+"""What a container host does for the broker, whatever runs the containers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+CONTAINER_LABEL = "brokersite.container"
+BROKER_LABEL = "brokersite.broker"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container to be. It holds no secret: environment and labels are public."""
+
+    name: str
+    image: str
+    environment: Mapping[str, str]
+    port: int
+    """The port on which the database listens inside."""
+    publish_address: str
+    publish_port: int
+    memory_mb: int
+    cpus: float
+    pids: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContainerStatus:
+    """A container as the host sees it."""
+
+    name: str
+    state: str
+    """created, running, paused, restarting, exited or dead (Docker's words)."""
+    image: str
+    labels: Mapping[str, str]
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    started_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
+
+
+@dataclass(frozen=True)
+class HostDescription:
+    engine_id: str
+    version: str
+    memory_mb: int
+
+
+class ContainerHost(Protocol):
+    """One Docker Engine. Every call has a deadline and raises HostUnreachable."""
+
+    def describe(self) -> HostDescription: ...
+
+    def create(self, spec: ContainerSpec) -> None:
+        """Create by name; one of ours with that name and port is kept.
+
+        Raise ImageMissing, or ContainerFailed if a stranger has the name.
+        """
+
+    def start(self, name: str) -> None:
+        """Start, or do nothing if it runs. Raise PortTaken, ContainerFailed."""
+
+    def find(self, name: str) -> ContainerStatus | None: ...
+
+    def list(self, *, broker_id: str) -> list[ContainerStatus]:
+        """The containers of this broker, running or not."""
+
+    def remove(self, name: str) -> None:
+        """Remove with its volumes; return when it is seen to be gone."""
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last lines, control characters stripped; empty if it is gone."""

@@ -1,0 +1,244 @@
+"""Docker Engine as a container host: the only module that imports docker."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig
+
+from instances import errors
+from instances.containers.base import (
+    BROKER_LABEL,
+    CONTAINER_LABEL,
+    ContainerSpec,
+    ContainerStatus,
+    HostDescription,
+)
+
+NETWORK = "brokersite"
+"""The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
+REMOVAL_LIMIT_S = 20.0
+LOG_OPTIONS = {"max-size": "5m", "max-file": "2"}
+
+_PORT_TAKEN = re.compile(
+    r"port is already allocated|address already in use|ports are not available", re.I
+)
+_NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_clients = threading.local()
+
+
+class DockerContainerHost:
+    """A Docker Engine behind unix:// or tcp://."""
+
+    def __init__(self, url: str, *, timeout_s: int = 30) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+
+    def describe(self) -> HostDescription:
+        with self._api() as api:
+            info = api.info()
+        return HostDescription(
+            engine_id=info["ID"],
+            version=info["ServerVersion"],
+            memory_mb=info["MemTotal"] // 2**20,
+        )
+
+    def create(self, spec: ContainerSpec) -> None:
+        with self._api() as api:
+            self._ensure_network(api)
+            try:
+                api.create_container(**_create_arguments(api, spec))
+            except ImageNotFound:
+                raise errors.ImageMissing(
+                    detail=f"image {spec.image} is not on {self._url}: build or pull it"
+                ) from None
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                self._keep_or_replace(api, spec)
+
+    def _keep_or_replace(self, api: docker.APIClient, spec: ContainerSpec) -> None:
+        """A former try, or a lost answer, has left a container with this name."""
+        found = _inspect(api, spec.name)
+        if found is None:
+            raise errors.HostUnreachable(detail=f"{spec.name} came and went")
+        labels = found["Config"]["Labels"] or {}
+        if labels.get(CONTAINER_LABEL) != spec.labels.get(CONTAINER_LABEL):
+            raise errors.ContainerFailed(
+                detail=f"a container that is not ours has the name {spec.name}"
+            )
+        published = (found["HostConfig"]["PortBindings"] or {}).values()
+        ports = {entry["HostPort"] for entries in published for entry in entries}
+        if ports != {str(spec.publish_port)}:
+            self.remove(spec.name)
+            api.create_container(**_create_arguments(api, spec))
+
+    def _ensure_network(self, api: docker.APIClient) -> None:
+        if any(row["Name"] == NETWORK for row in api.networks(names=[NETWORK])):
+            return
+        try:
+            api.create_network(
+                NETWORK,
+                driver="bridge",
+                check_duplicate=True,
+                options={"com.docker.network.bridge.enable_icc": "false"},
+            )
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+
+    def start(self, name: str) -> None:
+        with self._api() as api:
+            try:
+                api.start(name)
+            except NotFound:
+                raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+            except APIError as error:
+                explanation = str(error.explanation)
+                if _PORT_TAKEN.search(explanation):
+                    raise errors.PortTaken(detail=explanation) from None
+                if _NO_ADDRESS.search(explanation):
+                    raise errors.ContainerFailed(
+                        detail=f"the publish address is not this host's: {explanation}"
+                    ) from None
+                raise
+
+    def find(self, name: str) -> ContainerStatus | None:
+        with self._api() as api:
+            found = _inspect(api, name)
+        if found is None:
+            return None
+        state = found["State"]
+        return ContainerStatus(
+            name=found["Name"].lstrip("/"),
+            state=state["Status"],
+            image=found["Config"]["Image"],
+            labels=found["Config"]["Labels"] or {},
+            exit_code=state["ExitCode"],
+            out_of_memory=state["OOMKilled"],
+            started_at=_moment(state["StartedAt"]),
+        )
+
+    def list(self, *, broker_id: str) -> list[ContainerStatus]:
+        # Not docker-py's containers.list(): it inspects each one, and a wedged
+        # container hangs the inspect (FAILURES F46).
+        with self._api() as api:
+            rows = api.containers(
+                all=True, filters={"label": f"{BROKER_LABEL}={broker_id}"}
+            )
+        return [
+            ContainerStatus(
+                name=row["Names"][0].lstrip("/"),
+                state=row["State"],
+                image=row["Image"],
+                labels=row["Labels"] or {},
+            )
+            for row in rows
+            if row["Names"]
+        ]
+
+    def remove(self, name: str) -> None:
+        deadline = time.monotonic() + REMOVAL_LIMIT_S
+        with self._api() as api:
+            while _inspect(api, name) is not None:
+                if time.monotonic() > deadline:
+                    raise errors.HostUnreachable(detail=f"{name} does not go away")
+                try:
+                    api.remove_container(name, v=True, force=True)
+                except NotFound:
+                    return
+                except APIError as error:
+                    # "removal … is already in progress": look again until it is gone.
+                    if error.status_code != 409:
+                        raise
+                    time.sleep(0.1)
+
+    def logs(self, name: str, *, lines: int) -> str:
+        with self._api() as api:
+            try:
+                text = api.logs(name, tail=lines, stdout=True, stderr=True)
+            except NotFound:
+                return ""
+        return _CONTROL.sub("", bytes(text).decode(errors="replace"))
+
+    @contextmanager
+    def _api(self) -> Iterator[docker.APIClient]:
+        """Lend this thread's client; Docker's errors become ours."""
+        try:
+            yield self._client()
+        except APIError as error:
+            raise errors.HostRefused(
+                detail=f"Docker at {self._url} refused: {error.explanation or error}"
+            ) from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            _cached().pop((self._url, self._timeout_s), None)
+            raise errors.HostUnreachable(
+                detail=f"Docker at {self._url} does not answer: {error}"
+            ) from error
+
+    def _client(self) -> docker.APIClient:
+        """docker-py's client is not thread-safe, and dear to make: one a thread."""
+        key = (self._url, self._timeout_s)
+        if key not in _cached():
+            version = self._new_client("1.41").version(api_version=False)["ApiVersion"]
+            _cached()[key] = self._new_client(version)
+        return _cached()[key]
+
+    def _new_client(self, version: str) -> docker.APIClient:
+        client = docker.APIClient(
+            base_url=self._url, version=version, timeout=self._timeout_s
+        )
+        # A proxy or CA bundle in the environment must not replace ours.
+        client.trust_env = False
+        return client
+
+
+def _cached() -> dict[tuple[str, int], docker.APIClient]:
+    if not hasattr(_clients, "by_url"):
+        _clients.by_url = {}
+    return _clients.by_url  # type: ignore[no-any-return]
+
+
+def _inspect(api: docker.APIClient, name: str) -> Mapping[str, Any] | None:
+    try:
+        return api.inspect_container(name)  # type: ignore[no-any-return]
+    except NotFound:
+        return None
+
+
+def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
+    """The one place that says what a database container may do (SECURITY S9, S11)."""
+    host_config = api.create_host_config(
+        port_bindings={spec.port: (spec.publish_address, spec.publish_port)},
+        network_mode=NETWORK,
+        restart_policy={"Name": "always"},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        mem_limit=f"{spec.memory_mb}m",
+        memswap_limit=f"{spec.memory_mb}m",
+        nano_cpus=int(spec.cpus * 1_000_000_000),
+        pids_limit=spec.pids,
+        log_config=LogConfig(type="json-file", config=LOG_OPTIONS),
+    )
+    return {
+        "image": spec.image,
+        "name": spec.name,
+        "environment": dict(spec.environment),
+        "labels": dict(spec.labels),
+        "ports": [spec.port],
+        "host_config": host_config,
+    }
+
+
+def _moment(text: str) -> datetime | None:
+    """Docker's nanosecond time; its zero is year 1."""
+    moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00"))
+    return moment if moment.year > 1 else None

@@ -1,0 +1,101 @@
+"""What can go wrong, in one tree.
+
+    BrokerError
+    ├── InvalidRequest        the platform asked for something that cannot be
+    ├── NotFound              no such service instance or binding
+    ├── Gone                  deleted, or never known
+    ├── Conflict              the id is taken by something else
+    ├── ConcurrencyError      another operation holds the resource
+    ├── NoCapacity            no host has room
+    ├── ContainerFailed       the database's container cannot run
+    │   └── ImageMissing
+    ├── Unreadable            a secret that no encryption key opens
+    ├── Transient             worth another try, later
+    │   ├── HostUnreachable   the Docker Engine does not answer
+    │   │   └── HostRefused   it answers with an error
+    │   ├── PortTaken         the host's port belongs to somebody else
+    │   └── EngineUnreachable the database does not answer
+    └── Stopped               this attempt must not write any more
+        ├── LeaseLost         another worker, or a deprovision, has taken over
+        └── Interrupted       this process is shutting down
+
+``str(error)`` is fit for the platform's user. ``detail`` is for the operator.
+"""
+
+
+class BrokerError(Exception):
+    message = "The service broker could not do this."
+
+    def __init__(self, message: str = "", *, detail: str = "") -> None:
+        super().__init__(message or self.message)
+        self.detail = detail or str(self)
+
+
+class InvalidRequest(BrokerError):
+    message = "The request is not valid."
+
+
+class NotFound(BrokerError):
+    message = "There is no such resource."
+
+
+class Gone(BrokerError):
+    message = "This resource does not exist any more."
+
+
+class Conflict(BrokerError):
+    message = "This id is in use with other attributes."
+
+
+class ConcurrencyError(BrokerError):
+    """OSB 2.17, Blocking Operations: the code and the sentence are the spec's."""
+
+    message = "Another operation for this Service Instance is in progress."
+
+
+class NoCapacity(BrokerError):
+    message = "There is no room for another service instance of this plan."
+
+
+class ContainerFailed(BrokerError):
+    message = "The database could not be started."
+
+
+class ImageMissing(ContainerFailed):
+    message = "The database's image is missing on the host."
+
+
+class Unreadable(BrokerError):
+    message = "A stored secret cannot be read."
+
+
+class Transient(BrokerError):
+    message = "The database's host cannot be reached at the moment."
+
+
+class HostUnreachable(Transient):
+    pass
+
+
+class HostRefused(HostUnreachable):
+    message = "The database's host could not do this."
+
+
+class PortTaken(Transient):
+    message = "The database's port is not free at the moment."
+
+
+class EngineUnreachable(Transient):
+    message = "The database does not answer at the moment."
+
+
+class Stopped(BrokerError):
+    message = "This attempt has ended."
+
+
+class LeaseLost(Stopped):
+    pass
+
+
+class Interrupted(Stopped):
+    pass

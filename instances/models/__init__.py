@@ -1,0 +1,28 @@
+"""The rows. Each state changes by compare-and-set, each rule is a constraint."""
+
+from instances.models.audit_event import WORKER, Actor, AuditEvent
+from instances.models.broker import Broker, BrokerCredential, Worker
+from instances.models.container import Container
+from instances.models.docker_host import DockerHost, PortLease
+from instances.models.operation import Kind, Operation
+from instances.models.service_binding import ServiceBinding
+from instances.models.service_instance import ServiceInstance
+from instances.models.service_offering import ServiceOffering, ServicePlan
+
+__all__ = [
+    "WORKER",
+    "Actor",
+    "AuditEvent",
+    "Broker",
+    "BrokerCredential",
+    "Container",
+    "DockerHost",
+    "Kind",
+    "Operation",
+    "PortLease",
+    "ServiceBinding",
+    "ServiceInstance",
+    "ServiceOffering",
+    "ServicePlan",
+    "Worker",
+]

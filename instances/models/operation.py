@@ -1,0 +1,259 @@
+"""Operations: queue entry, last_operation answer and history in one row."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from instances import errors
+from instances.models.audit_event import Actor
+from instances.models.service_binding import ServiceBinding
+from instances.models.service_instance import ServiceInstance
+
+
+class Kind(models.TextChoices):
+    PROVISION = "provision"
+    BIND = "bind"
+    UNBIND = "unbind"
+    DEPROVISION = "deprovision"
+
+
+EXCLUSIVE = (Kind.PROVISION, Kind.DEPROVISION)
+"""One at a time per service instance; the others are one at a time per binding."""
+URGENT = (Kind.DEPROVISION, Kind.UNBIND)
+"""Claimed first, so that a flood of new instances starves no deletion (F27)."""
+
+
+class OperationState(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (OperationState.QUEUED, OperationState.RUNNING)
+
+
+class OperationQuerySet(models.QuerySet["Operation"]):
+    def unfinished(self) -> "OperationQuerySet":
+        return self.filter(state__in=UNFINISHED)
+
+    def claimable(self) -> "OperationQuerySet":
+        """Due, or left behind by an owner whose lease has run out."""
+        return self.filter(
+            Q(state=OperationState.QUEUED, not_before__lte=Now())
+            | Q(state=OperationState.RUNNING, leased_until__lt=Now())
+        )
+
+    def enqueue(
+        self,
+        kind: Kind,
+        instance: ServiceInstance,
+        *,
+        actor: Actor,
+        binding: ServiceBinding | None = None,
+        owner: str = "",
+    ) -> "Operation":
+        """Record the work, claimed at once if an owner is given.
+
+        Raise ConcurrencyError if an operation that excludes it is unfinished.
+        Belongs into the transaction that records what the work is about.
+        """
+        operation = Operation(
+            kind=kind,
+            instance=instance,
+            binding=binding,
+            exclusive_instance=instance if kind in EXCLUSIVE else None,
+            exclusive_binding=binding,
+            is_urgent=kind in URGENT,
+            requested_by=f"{actor.kind} {actor.name}"[:255],
+            request_id=actor.request_id[:255],
+            deadline_at=Now() + timedelta(seconds=instance.plan.operation_deadline_s),
+        )
+        if owner:
+            operation.state = OperationState.RUNNING
+            operation.owner, operation.attempts = owner, 1
+            operation.started_at = Now()
+            operation.leased_until = Now() + _lease()
+        try:
+            with transaction.atomic():
+                operation.save(force_insert=True)
+        except IntegrityError:
+            raise errors.ConcurrencyError(
+                detail=f"{instance} has an unfinished operation"
+            ) from None
+        return self.get(pk=operation.pk)
+
+    def claim_next(self, owner: str) -> "Operation | None":
+        """Claim what is due, deletions first; None if there is nothing."""
+        due = self.claimable().order_by("-is_urgent", "created_at")
+        for operation in due[:8]:
+            if operation.claim(owner):
+                return operation
+        return None
+
+    def renew(self, owner: str) -> int:
+        """Prolong the owner's leases, but not beyond an operation's deadline (F29)."""
+        running = self.filter(owner=owner, state=OperationState.RUNNING)
+        return running.filter(deadline_at__gt=Now()).update(
+            leased_until=Now() + _lease()
+        )
+
+    def release(self, owner: str) -> int:
+        """Hand the owner's operations back for anyone to go on with."""
+        running = self.filter(owner=owner, state=OperationState.RUNNING)
+        return running.update(
+            state=OperationState.QUEUED, owner="", leased_until=None, not_before=Now()
+        )
+
+    def cancel(self, reason: str) -> int:
+        """End what is unfinished; whoever runs it stops at its next write."""
+        return self.unfinished().update(
+            state=OperationState.CANCELLED,
+            exclusive_instance=None,
+            exclusive_binding=None,
+            error=reason,
+            finished_at=Now(),
+        )
+
+
+class Operation(models.Model):
+    """One piece of work on a service instance.
+
+    Every write after the claim is fenced by (id, owner, attempt): who has lost
+    the lease, or was cancelled, gets LeaseLost.
+    """
+
+    State = OperationState
+    Kind = Kind
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind)
+    instance = models.ForeignKey(
+        ServiceInstance, on_delete=models.PROTECT, related_name="operations"
+    )
+    binding = models.ForeignKey(
+        ServiceBinding, on_delete=models.PROTECT, null=True, related_name="operations"
+    )
+    # Nullable and unique rather than a conditional constraint: MariaDB has none,
+    # and Django drops them there with a mere warning.
+    exclusive_instance = models.OneToOneField(
+        ServiceInstance, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    exclusive_binding = models.OneToOneField(
+        ServiceBinding, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    is_urgent = models.BooleanField(default=False)
+    state = models.CharField(
+        max_length=20, choices=OperationState, default=OperationState.QUEUED
+    )
+    steps = models.JSONField(default=list)
+    """[{"at": ISO 8601, "text": sentence}], oldest first."""
+    owner = models.CharField(max_length=100, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(default=timezone.now)
+    deadline_at = models.DateTimeField()
+    error = models.TextField("error for the user", blank=True)
+    detail = models.TextField("detail for the operator", blank=True)
+    requested_by = models.CharField(max_length=255)
+    request_id = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["state", "not_before"]),
+            models.Index(fields=["instance", "created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.instance}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in UNFINISHED
+
+    def claim(self, owner: str, *, even_waiting: bool = False) -> bool:
+        """Take the lease if nobody else has. A waiting one is not due yet."""
+        rows = Operation.objects.filter(pk=self.pk, attempts=self.attempts)
+        if even_waiting:
+            rows = rows.filter(state=OperationState.QUEUED)
+        else:
+            rows = rows.claimable()
+        claimed = rows.update(
+            state=OperationState.RUNNING,
+            owner=owner,
+            attempts=F("attempts") + 1,
+            leased_until=Now() + _lease(),
+            started_at=Coalesce(F("started_at"), Now()),
+        )
+        if claimed:
+            self.refresh_from_db()
+        return bool(claimed)
+
+    def is_overdue(self) -> bool:
+        return Operation.objects.filter(pk=self.pk, deadline_at__lte=Now()).exists()
+
+    def write(self, **changes: Any) -> None:
+        """Change the row as its owner. Raise LeaseLost if that is over."""
+        held = Operation.objects.filter(
+            pk=self.pk,
+            owner=self.owner,
+            attempts=self.attempts,
+            state=OperationState.RUNNING,
+        )
+        if not held.update(**changes):
+            raise errors.LeaseLost(detail=f"operation {self.pk} has another owner")
+
+    def hold(self) -> None:
+        """Prolong the lease. Raise LeaseLost."""
+        self.write(leased_until=Now() + _lease())
+
+    def note(self, text: str) -> None:
+        """Add a step to the progress. Raise LeaseLost."""
+        self.steps = [*self.steps, {"at": timezone.now().isoformat(), "text": text}]
+        self.write(steps=self.steps, leased_until=Now() + _lease())
+
+    def succeed(self) -> None:
+        self._finish(OperationState.SUCCEEDED, error="", detail="")
+
+    def fail(self, error: errors.BrokerError) -> None:
+        self._finish(OperationState.FAILED, error=str(error), detail=error.detail)
+
+    def _finish(self, state: str, **changes: str) -> None:
+        self.write(
+            state=state,
+            exclusive_instance=None,
+            exclusive_binding=None,
+            leased_until=None,
+            finished_at=Now(),
+            **changes,
+        )
+        self.state = state
+
+    def retry_later(self, error: errors.BrokerError, *, delay_s: float) -> None:
+        """Back into the queue, with what went wrong this time."""
+        self.write(
+            state=OperationState.QUEUED,
+            owner="",
+            leased_until=None,
+            not_before=Now() + timedelta(seconds=delay_s),
+            error=str(error),
+            detail=error.detail,
+        )
+        self.state = OperationState.QUEUED
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.OPERATION_LEASE_S)

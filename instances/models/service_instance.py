@@ -1,0 +1,102 @@
+"""Service instances: what a platform has asked for."""
+
+import hashlib
+import uuid
+from typing import Any
+
+from django.db import models
+
+from instances import errors
+from instances.models.container import Container
+from instances.models.service_offering import ServicePlan
+from instances.models.state import StatefulModel
+
+
+def digest(*parts: str) -> str:
+    """A key of fixed length, compared exactly by every database's collation."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class InstanceState(models.TextChoices):
+    PROVISIONING = "provisioning"
+    READY = "ready"
+    FAILED = "failed"
+    DEPROVISIONING = "deprovisioning"
+    GONE = "gone"
+
+
+class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
+    def find_live(self, guid: str) -> "ServiceInstance | None":
+        rows = self.select_related("plan__offering", "container__host")
+        return rows.filter(live_key=digest(guid)).first()
+
+    def get_live(self, guid: str) -> "ServiceInstance":
+        """Raise NotFound."""
+        instance = self.find_live(guid)
+        if instance is None:
+            raise errors.NotFound("There is no such service instance.")
+        return instance
+
+    def find_last(self, guid: str) -> "ServiceInstance | None":
+        """The live one of that id, else the one that went last."""
+        rows = self.filter(key=digest(guid)).order_by("-created_at", "-pk")
+        return self.find_live(guid) or rows.first()
+
+
+class ServiceInstance(StatefulModel):
+    """One service instance. A gone one stays as history; its id is free again."""
+
+    State = InstanceState
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    guid = models.CharField(max_length=500)
+    """The platform's id: any string."""
+    key = models.CharField(max_length=64, db_index=True, editable=False)
+    live_key = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    """The digest of guid while the instance is not gone: one live row per guid."""
+    plan = models.ForeignKey(
+        ServicePlan, on_delete=models.PROTECT, related_name="instances"
+    )
+    parameters = models.JSONField(default=dict, blank=True)
+    context = models.JSONField(default=dict, blank=True)
+    organization_guid = models.CharField(max_length=255, blank=True)
+    space_guid = models.CharField(max_length=255, blank=True)
+    instance_name = models.CharField(max_length=255, blank=True)
+    state = models.CharField(
+        max_length=20, choices=InstanceState, default=InstanceState.PROVISIONING
+    )
+    container = models.OneToOneField(
+        Container, on_delete=models.PROTECT, null=True, related_name="instance"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    gone_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ServiceInstanceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["state"])]
+
+    def __str__(self) -> str:
+        return self.instance_name or self.guid
+
+    @classmethod
+    def new(
+        cls, *, guid: str, context: dict[str, Any], **fields: Any
+    ) -> "ServiceInstance":
+        """An unsaved instance with its keys and the names from the context."""
+        key = digest(guid)
+        name = context.get("instance_name")
+        return cls(
+            guid=guid,
+            key=key,
+            live_key=key,
+            context=context,
+            instance_name=name[:255] if isinstance(name, str) else "",
+            **fields,
+        )
+
+    @property
+    def database(self) -> str:
+        """The database's name inside the engine: ours, never the platform's text."""
+        return f"d{self.id.hex[:24]}"

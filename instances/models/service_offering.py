@@ -1,0 +1,80 @@
+"""The catalog: what this broker offers to platforms."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+
+
+class ServiceOffering(models.Model):
+    """A kind of service, such as MariaDB. Its id never changes."""
+
+    id = models.CharField(primary_key=True, max_length=255)
+    name = models.CharField(max_length=255, unique=True)
+    description = models.CharField(max_length=255)
+    engine = models.CharField(max_length=50)
+    bindable = models.BooleanField(default=True)
+    tags = models.JSONField(default=list, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ServicePlan(models.Model):
+    """What an instance of the offering gets: image, limits, price."""
+
+    id = models.CharField(primary_key=True, max_length=255)
+    offering = models.ForeignKey(
+        ServiceOffering, on_delete=models.PROTECT, related_name="plans"
+    )
+    name = models.CharField(max_length=255)
+    description = models.CharField(max_length=255)
+    free = models.BooleanField(default=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    image = models.CharField(max_length=255)
+    memory_mb = models.PositiveIntegerField(
+        "memory (MiB)", default=256, validators=[MinValueValidator(64)]
+    )
+    cpus = models.DecimalField(max_digits=5, decimal_places=2, default=1)
+    pids = models.PositiveIntegerField(
+        "processes", default=200, validators=[MinValueValidator(20)]
+    )
+    connections = models.PositiveIntegerField(
+        "connections per binding", default=20, validators=[MinValueValidator(1)]
+    )
+    maximum_polling_duration = models.PositiveIntegerField(
+        "maximum polling duration (s)",
+        default=900,
+        validators=[MinValueValidator(120)],
+        help_text="The platform waits this long; the broker gives up a minute earlier.",
+    )
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["offering__name", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["offering", "name"], name="plan_name_once_per_offering"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offering_id and self.offering.name}/{self.name}"
+
+    def clean(self) -> None:
+        mistakes: dict[str, Any] = {}
+        if self.cpus is not None and self.cpus <= 0:
+            mistakes["cpus"] = "Give more than 0 CPUs."
+        if mistakes:
+            raise ValidationError(mistakes)
+
+    @property
+    def operation_deadline_s(self) -> int:
+        """Seconds an operation may take, below what the platform waits."""
+        return self.maximum_polling_duration - 60

@@ -1,0 +1,150 @@
+"""Bind: a database user for an app."""
+
+from typing import Any
+
+from django.db import transaction
+
+from instances import errors
+from instances.engines import User, get_engine, new_secret
+from instances.models import (
+    WORKER,
+    Actor,
+    AuditEvent,
+    Kind,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+)
+from instances.models.service_binding import binding_key
+from instances.operations import hosts
+from instances.operations.catalog import check_plan
+from instances.operations.waiting import until_free
+from instances.operations.work import Verb, Work
+
+
+def accept(
+    *,
+    instance_guid: str,
+    guid: str,
+    offering_id: str,
+    plan_id: str,
+    parameters: dict[str, Any],
+    bind_resource: dict[str, Any],
+    app_guid: str,
+    actor: Actor,
+    owner: str,
+) -> tuple[ServiceBinding, Operation | None]:
+    """Record the wish, claimed by the owner for running it at once.
+
+    Return the binding, and its operation unless the same binding exists already.
+    Waits a little for what excludes it. Raise NotFound, InvalidRequest, Conflict
+    if the id is in use with other attributes, ConcurrencyError.
+    """
+    wish = ServiceBinding(
+        guid=guid,
+        parameters=parameters,
+        bind_resource=bind_resource,
+        app_guid=app_guid,
+        password=new_secret(),
+    )
+
+    def attempt() -> tuple[ServiceBinding, Operation | None]:
+        with transaction.atomic():
+            instance = ServiceInstance.objects.get_live(instance_guid)
+            check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
+            # Locked, so that no exclusive operation begins before ours is recorded.
+            ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+            existing = ServiceBinding.objects.find_live(instance, guid)
+            if existing is not None:
+                return _repeat(existing, wish), None
+            _refuse_parameters(parameters)
+            _refuse_unusable(instance)
+            wish.instance = instance
+            wish.live_key = binding_key(instance, guid)
+            wish.save(force_insert=True)
+            AuditEvent.record(actor, "bind", instance, binding=guid, app=app_guid)
+            operation = Operation.objects.enqueue(
+                Kind.BIND, instance, binding=wish, actor=actor, owner=owner
+            )
+            return wish, operation
+
+    return until_free(attempt)
+
+
+def _refuse_parameters(parameters: dict[str, Any]) -> None:
+    if parameters:
+        names = ", ".join(sorted(parameters))
+        raise errors.InvalidRequest(f"parameters: a binding takes none, not {names}.")
+
+
+def _refuse_unusable(instance: ServiceInstance) -> None:
+    if instance.state == ServiceInstance.State.FAILED:
+        raise errors.InvalidRequest("This service instance has failed: delete it.")
+    unfinished = Operation.objects.unfinished().filter(exclusive_instance=instance)
+    if instance.state != ServiceInstance.State.READY or unfinished.exists():
+        raise errors.ConcurrencyError
+    if not instance.plan.offering.bindable:
+        raise errors.InvalidRequest("plan_id: this plan has no bindings.")
+
+
+def _repeat(existing: ServiceBinding, wish: ServiceBinding) -> ServiceBinding:
+    """OSB 2.17, Binding: the same again is answered, anything else is 409."""
+    compared = ("parameters", "bind_resource", "app_guid")
+    different = [n for n in compared if getattr(existing, n) != getattr(wish, n)]
+    if different:
+        raise errors.Conflict(
+            f"This service binding exists with another {', '.join(different)}."
+        )
+    if existing.state != ServiceBinding.State.READY:
+        raise errors.ConcurrencyError
+    return existing
+
+
+def _perform(work: Work) -> None:
+    binding, instance = work.operation.binding, work.operation.instance
+    assert binding is not None and instance.container is not None
+    container = instance.container
+    user = User(
+        name=binding.username,
+        password=binding.password,
+        database=instance.database,
+        connections=instance.plan.connections,
+    )
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    work.step("creating the user")
+    engine.create_user(endpoint, user)
+    credentials = engine.credentials(endpoint.host, endpoint.port, user)
+    with work.succeeding():
+        binding.move(
+            ServiceBinding.State.READY,
+            only_from=(ServiceBinding.State.CREATING,),
+            credentials=credentials,
+        )
+
+
+def _give_up(work: Work, error: errors.BrokerError) -> None:
+    """A half-made user may exist: the worker drops it as soon as it can (F3, F66)."""
+    binding, instance = work.operation.binding, work.operation.instance
+    assert binding is not None
+    with work.failing(error):
+        binding.move(
+            ServiceBinding.State.DELETING,
+            only_from=(ServiceBinding.State.CREATING,),
+        )
+        Operation.objects.enqueue(Kind.UNBIND, instance, binding=binding, actor=WORKER)
+
+
+def _clean_up(work: Work) -> None:
+    """An unbind has overtaken this bind: the user must not come back (F68)."""
+    binding, instance = work.operation.binding, work.operation.instance
+    assert binding is not None
+    binding.refresh_from_db()
+    container = instance.container
+    if binding.state in (ServiceBinding.State.CREATING, ServiceBinding.State.READY):
+        return
+    if container is not None and container.state == container.State.IN_USE:
+        engine = get_engine(container.engine)
+        engine.drop_user(hosts.endpoint(container), binding.username)
+
+
+VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=1)

@@ -1,0 +1,99 @@
+"""Deprovision: remove everything of an instance, however far it had got."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from instances import errors
+from instances.models import (
+    Actor,
+    AuditEvent,
+    Kind,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+)
+from instances.operations import hosts
+from instances.operations.work import Verb, Work
+
+
+def accept(
+    instance: ServiceInstance, *, actor: Actor, owner: str = ""
+) -> tuple[Operation, bool]:
+    """Record the wish, and cancel whatever else is under way.
+
+    Return the operation and whether this call has created it: a deprovision
+    that is under way is joined.
+    """
+    with transaction.atomic():
+        under_way = _under_way(instance)
+        if under_way is not None:
+            return under_way, False
+        instance.operations.all().cancel("The service instance is being deleted.")
+        instance.refresh_from_db()
+        if instance.state == ServiceInstance.State.GONE:
+            raise errors.Gone("This service instance does not exist any more.")
+        try:
+            operation = Operation.objects.enqueue(
+                Kind.DEPROVISION, instance, actor=actor, owner=owner
+            )
+        except errors.ConcurrencyError:
+            # Another deletion came in between.
+            operation = instance.operations.get(exclusive_instance=instance)
+            return operation, False
+        state = ServiceInstance.State
+        instance.move(
+            state.DEPROVISIONING,
+            only_from=(
+                state.PROVISIONING,
+                state.READY,
+                state.FAILED,
+                state.DEPROVISIONING,
+            ),
+        )
+        AuditEvent.record(actor, "deprovision", instance)
+        return operation, True
+
+
+def _under_way(instance: ServiceInstance) -> Operation | None:
+    rows = instance.operations.unfinished().filter(kind=Kind.DEPROVISION)
+    return rows.first()
+
+
+def _perform(work: Work) -> None:
+    instance = work.operation.instance
+    container = instance.container
+    if container is not None and container.state != container.State.GONE:
+        with work.fenced():
+            container.retire()
+        work.step(f"removing the container from {container.host}")
+        try:
+            hosts.remove(container)
+        except errors.HostUnreachable as error:
+            container.host.note_contact(error.detail)
+            raise
+    with work.succeeding():
+        instance.bindings.exclude(state=ServiceBinding.State.GONE).update(
+            state=ServiceBinding.State.GONE,
+            live_key=None,
+            gone_at=Now(),
+            password="",  # the user went with the container
+            credentials={},
+        )
+        instance.move(
+            ServiceInstance.State.GONE,
+            only_from=(ServiceInstance.State.DEPROVISIONING,),
+            live_key=None,
+            gone_at=Now(),
+        )
+
+
+def _give_up(work: Work, error: errors.BrokerError) -> None:
+    """Never called: a deletion is never given up (FAILURES F6, F26)."""
+    work.operation.retry_later(error, delay_s=60)
+
+
+def _clean_up(work: Work) -> None:
+    """A removal that comes late has removed what was to be removed."""
+
+
+VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=None)

@@ -1,0 +1,126 @@
+"""Run an operation: an attempt, then success, another try, or giving up."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from instances import errors
+from instances.models import Kind, Operation
+from instances.operations import bind, deprovision, provision, unbind
+from instances.operations.work import Verb, Work
+
+logger = logging.getLogger(__name__)
+
+VERBS: dict[str, Verb] = {
+    Kind.PROVISION: provision.VERB,
+    Kind.BIND: bind.VERB,
+    Kind.UNBIND: unbind.VERB,
+    Kind.DEPROVISION: deprovision.VERB,
+}
+LONGEST_DELAY_S = 60.0
+
+
+def web_owner() -> str:
+    """The name under which a request's thread holds an operation."""
+    return f"web-{os.uname().nodename[:40]}-{os.getpid()}-{threading.get_ident()}"
+
+
+def run(
+    operation: Operation, *, is_stopping: Callable[[], bool] = lambda: False
+) -> None:
+    """Make one attempt at a claimed operation. What goes wrong ends in its row."""
+    verb = VERBS[operation.kind]
+    work = Work(operation, is_stopping=is_stopping)
+    try:
+        _attempt(verb, work)
+    except errors.LeaseLost:
+        logger.warning("operation=%s was taken away; cleaning up", operation.pk)
+        _clean_up(verb, work)
+    except errors.Interrupted:
+        Operation.objects.release(operation.owner)
+
+
+def run_now(operation: Operation) -> Operation:
+    """Make the attempt inside the request, then read how it went.
+
+    The operation must be claimed by web_owner(). A failed attempt stays in the
+    queue if its kind is never given up.
+    """
+    run(operation)
+    operation.refresh_from_db()
+    return operation
+
+
+def _attempt(verb: Verb, work: Work) -> None:
+    operation = work.operation
+    try:
+        if _is_spent(verb, operation):
+            raise _last_error(operation)
+        verb.perform(work)
+    except errors.Stopped:
+        raise
+    except errors.Transient as error:
+        _log_failure(operation, error)
+        if verb.max_attempts is None or operation.attempts < verb.max_attempts:
+            operation.retry_later(error, delay_s=_delay_s(operation.attempts))
+        else:
+            _give_up(verb, work, error)
+    except errors.BrokerError as error:
+        _log_failure(operation, error)
+        _settle(verb, work, error)
+    except Exception as error:
+        logger.exception("operation=%s crashed", operation.pk)
+        _settle(
+            verb, work, errors.BrokerError(detail=f"{type(error).__name__}: {error}")
+        )
+
+
+def _settle(verb: Verb, work: Work, error: errors.BrokerError) -> None:
+    """A failure that another try would only repeat; deletions try all the same."""
+    if verb.max_attempts is None:
+        work.operation.retry_later(error, delay_s=LONGEST_DELAY_S)
+    else:
+        _give_up(verb, work, error)
+
+
+def _give_up(verb: Verb, work: Work, error: errors.BrokerError) -> None:
+    verb.give_up(work, error)
+    _clean_up(verb, work)
+
+
+def _clean_up(verb: Verb, work: Work) -> None:
+    try:
+        verb.clean_up(work)
+    except errors.BrokerError as error:
+        # Reconciliation will find what is left.
+        _log_failure(work.operation, error)
+
+
+def _is_spent(verb: Verb, operation: Operation) -> bool:
+    """Attempts that ended in a crash count too, so that none goes on for ever."""
+    if verb.max_attempts is None:
+        return False
+    return operation.attempts > verb.max_attempts or operation.is_overdue()
+
+
+def _last_error(operation: Operation) -> errors.BrokerError:
+    return errors.BrokerError(
+        operation.error or "The service broker was interrupted too often.",
+        detail=operation.detail or f"{operation.attempts - 1} attempts did not finish",
+    )
+
+
+def _delay_s(attempts: int) -> float:
+    return float(min(2 ** (attempts - 1), LONGEST_DELAY_S))
+
+
+def _log_failure(operation: Operation, error: errors.BrokerError) -> None:
+    logger.warning(
+        "operation=%s instance=%s attempt=%s %s failed: %s",
+        operation.pk,
+        operation.instance_id,
+        operation.attempts,
+        operation.kind,
+        error.detail,
+    )

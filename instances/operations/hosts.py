@@ -1,0 +1,72 @@
+"""A container's host and its database, reached through the row."""
+
+import logging
+
+from instances import containers, errors
+from instances.containers import ContainerHost, ContainerSpec
+from instances.engines import Endpoint, get_engine
+from instances.models import Broker, Container, DockerHost
+
+logger = logging.getLogger(__name__)
+
+
+def connect(host: DockerHost, *, timeout_s: int = 30) -> ContainerHost:
+    return containers.connect(host.url, timeout_s=timeout_s)
+
+
+def endpoint(container: Container) -> Endpoint:
+    """Where its database answers. Raise EngineUnreachable if it has no port."""
+    if container.port is None:
+        raise errors.EngineUnreachable(detail=f"{container} has no port any more")
+    return Endpoint(
+        host=container.host.database_host,
+        port=container.port,
+        admin_secret=container.admin_secret,
+    )
+
+
+def spec(container: Container) -> ContainerSpec:
+    """The container as it is to be: from its own row, not from today's plan."""
+    engine = get_engine(container.engine)
+    if container.port is None:
+        raise errors.ContainerFailed(detail=f"{container} has no port")
+    return ContainerSpec(
+        name=container.name,
+        image=container.image,
+        environment=engine.environment(container.admin_secret),
+        port=engine.port,
+        publish_address=container.host.publish_address,
+        publish_port=container.port,
+        memory_mb=container.memory_mb,
+        cpus=float(container.cpus),
+        pids=container.pids,
+        labels={
+            containers.CONTAINER_LABEL: container.id.hex,
+            containers.BROKER_LABEL: str(Broker.this().broker_id),
+        },
+    )
+
+
+def remove(container: Container) -> None:
+    """Remove a retiring container from its host, then give its port back.
+
+    The port goes last, once the container is seen to be gone (FAILURES I2).
+    Raise HostUnreachable.
+    """
+    connect(container.host).remove(container.name)
+    lease = getattr(container, "lease", None)
+    if lease is not None:
+        lease.release()
+    Container.objects.mark_gone(container)
+
+
+def remove_if_unwanted(container: Container) -> None:
+    """Remove what the row says should not be there, a late create's included."""
+    container = Container.objects.select_related("host").get(pk=container.pk)
+    if container.state in (Container.State.RETIRING, Container.State.GONE):
+        remove(container)
+
+
+def is_absent(container: Container) -> bool:
+    """Whether the host answers and knows no such container. Raise HostUnreachable."""
+    return connect(container.host).find(container.name) is None

@@ -1,0 +1,59 @@
+"""Reconcile: make a host's containers what the rows say.
+
+Only containers with a row of ours are touched. One that carries this broker's
+label and has no row at all is reported and left alone: the database may have
+been restored from an older copy (FAILURES F120).
+"""
+
+import logging
+import uuid
+
+from instances import errors
+from instances.containers import CONTAINER_LABEL, ContainerStatus
+from instances.models import Broker, Container, DockerHost
+from instances.operations import hosts
+
+logger = logging.getLogger(__name__)
+
+
+def reconcile(host: DockerHost) -> None:
+    """Bring one host in line. Running it twice changes nothing.
+
+    Raise HostUnreachable.
+    """
+    # Rows first: a container listed afterwards has had its row before.
+    rows = {row.name: row for row in host.containers.select_related("host")}
+    found = hosts.connect(host).list(broker_id=str(Broker.this().broker_id))
+    host.note_contact()
+    for status in found:
+        row = rows.get(status.name)
+        if row is None:
+            _report_stranger(host, status)
+        elif row.state == Container.State.GONE:
+            hosts.remove_if_unwanted(row)
+        elif row.state == Container.State.IN_USE and not status.is_running:
+            _start(host, status)
+    for row in rows.values():
+        if row.state == Container.State.RETIRING:
+            hosts.remove_if_unwanted(row)
+
+
+def _report_stranger(host: DockerHost, status: ContainerStatus) -> None:
+    try:
+        label = uuid.UUID(status.labels.get(CONTAINER_LABEL, ""))
+    except ValueError:
+        label = None
+    # A row that has been written since the rows were read.
+    if label is None or not Container.objects.filter(pk=label).exists():
+        logger.warning("host=%s container=%s has no row", host, status.name)
+
+
+def _start(host: DockerHost, status: ContainerStatus) -> None:
+    """Docker's restart policy forgets some after a crash (FAILURES F40, F50)."""
+    logger.warning("host=%s container=%s is %s", host, status.name, status.state)
+    if status.state not in ("exited", "created"):
+        return
+    try:
+        hosts.connect(host).start(status.name)
+    except (errors.PortTaken, errors.ContainerFailed) as error:
+        logger.warning("container=%s does not start: %s", status.name, error.detail)

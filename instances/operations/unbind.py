@@ -1,0 +1,128 @@
+"""Unbind: end a database user and its sessions, for good."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from instances import errors
+from instances.engines import get_engine
+from instances.models import (
+    Actor,
+    AuditEvent,
+    Container,
+    Kind,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+)
+from instances.operations import hosts
+from instances.operations.catalog import check_plan
+from instances.operations.waiting import until_free
+from instances.operations.work import Verb, Work
+
+GONE = "This service binding does not exist any more."
+
+
+def accept(
+    *,
+    instance_guid: str,
+    guid: str,
+    offering_id: str,
+    plan_id: str,
+    actor: Actor,
+    owner: str,
+) -> Operation:
+    """Record the wish, or take up one that waits; claimed by the owner.
+
+    A bind that is under way is cancelled. Raise Gone, InvalidRequest,
+    ConcurrencyError.
+    """
+
+    def attempt() -> Operation:
+        with transaction.atomic():
+            instance = ServiceInstance.objects.find_live(instance_guid)
+            if instance is None:
+                raise errors.Gone(GONE)
+            binding = ServiceBinding.objects.find_live(instance, guid)
+            if binding is None:
+                raise errors.Gone(GONE)
+            check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
+            ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+            waiting = _under_way(binding)
+            if waiting is not None:
+                return _taken_up(waiting, owner)
+            _refuse_excluded(instance)
+            binding.operations.all().cancel("The service binding is being deleted.")
+            binding.move(
+                ServiceBinding.State.DELETING,
+                only_from=(
+                    ServiceBinding.State.CREATING,
+                    ServiceBinding.State.READY,
+                    ServiceBinding.State.DELETING,
+                ),
+            )
+            AuditEvent.record(actor, "unbind", instance, binding=guid)
+            return Operation.objects.enqueue(
+                Kind.UNBIND, instance, binding=binding, actor=actor, owner=owner
+            )
+
+    return until_free(attempt)
+
+
+def _under_way(binding: ServiceBinding) -> Operation | None:
+    return binding.operations.unfinished().filter(kind=Kind.UNBIND).first()
+
+
+def _taken_up(waiting: Operation, owner: str) -> Operation:
+    """Go on with one that failed before. Raise ConcurrencyError if it is running."""
+    if not waiting.claim(owner, even_waiting=True):
+        raise errors.ConcurrencyError
+    return waiting
+
+
+def _refuse_excluded(instance: ServiceInstance) -> None:
+    """An exclusive operation goes first; a failed instance can still be unbound."""
+    if Operation.objects.unfinished().filter(exclusive_instance=instance).exists():
+        raise errors.ConcurrencyError
+
+
+def _perform(work: Work) -> None:
+    binding, instance = work.operation.binding, work.operation.instance
+    assert binding is not None
+    container = instance.container
+    if container is not None and container.state != Container.State.GONE:
+        work.step("dropping the user and ending its sessions")
+        _drop_user(container, binding)
+    with work.succeeding():
+        binding.move(
+            ServiceBinding.State.GONE,
+            only_from=(ServiceBinding.State.DELETING,),
+            live_key=None,
+            gone_at=Now(),
+            password="",
+            credentials={},
+        )
+
+
+def _drop_user(container: Container, binding: ServiceBinding) -> None:
+    """Raise EngineUnreachable, unless the container is gone and the user with it.
+
+    A stopped one may come back, and the credentials with it (FAILURES F71).
+    """
+    engine = get_engine(container.engine)
+    try:
+        engine.drop_user(hosts.endpoint(container), binding.username)
+    except errors.EngineUnreachable:
+        if not hosts.is_absent(container):
+            raise
+
+
+def _give_up(work: Work, error: errors.BrokerError) -> None:
+    """Never called: a revocation is never given up (FAILURES F26, F71)."""
+    work.operation.retry_later(error, delay_s=60)
+
+
+def _clean_up(work: Work) -> None:
+    """Whoever has taken over drops the user itself."""
+
+
+VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=None)

@@ -1,0 +1,84 @@
+"""One attempt at an operation: its steps, its fence, its end."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from instances import errors
+from instances.models import Operation
+
+logger = logging.getLogger(__name__)
+
+
+class Work:
+    """What a verb's perform() is given.
+
+    Every method raises LeaseLost once another owner or a cancellation has ended
+    this attempt, and Interrupted when the process is about to stop.
+    """
+
+    def __init__(
+        self, operation: Operation, *, is_stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.operation = operation
+        self._is_stopping = is_stopping
+
+    def step(self, text: str) -> None:
+        """Say what comes next, if this attempt still may."""
+        if self._is_stopping():
+            raise errors.Interrupted
+        self.operation.note(text)
+        logger.info(
+            "operation=%s instance=%s %s",
+            self.operation.pk,
+            self.operation.instance_id,
+            text,
+        )
+
+    def check(self) -> None:
+        """Raise if this attempt must not go on; for loops that wait."""
+        if self._is_stopping():
+            raise errors.Interrupted
+        self.operation.hold()
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """A transaction that only commits if this attempt still may write.
+
+        The operation's row comes first, so that a cancellation waits for it or
+        is seen by it, and no two transactions lock rows in different orders.
+        """
+        with transaction.atomic():
+            self.operation.hold()
+            yield
+
+    @contextmanager
+    def succeeding(self) -> Iterator[None]:
+        """The last transaction: the operation succeeds together with the rows."""
+        with transaction.atomic():
+            self.operation.succeed()
+            yield
+
+    @contextmanager
+    def failing(self, error: errors.BrokerError) -> Iterator[None]:
+        """The last transaction of an operation that has been given up."""
+        with transaction.atomic():
+            self.operation.fail(error)
+            yield
+
+
+@dataclass(frozen=True)
+class Verb:
+    """How one kind of operation is done, given up and cleaned up after."""
+
+    perform: Callable[[Work], None]
+    """Do it, however much an earlier attempt has done already."""
+    give_up: Callable[[Work, errors.BrokerError], None]
+    """Settle the failure in the rows; nothing half-done stays."""
+    clean_up: Callable[[Work], None]
+    """Undo what a late attempt may have done after it had lost its lease."""
+    max_attempts: int | None
+    """None: never given up, only slowed down."""

@@ -1,0 +1,110 @@
+"""The worker process: claims operations, keeps leases, reconciles hosts."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from instances import errors
+from instances.models import DockerHost, Operation, Worker
+from instances.operations.execution import run
+from instances.operations.reconcile import reconcile
+
+logger = logging.getLogger(__name__)
+
+IDLE_POLL_S = 0.05
+STOP_LIMIT_S = 7.0
+"""Cloud Foundry kills ten seconds after SIGTERM."""
+RECONCILE_INTERVAL = timedelta(seconds=30)
+ERROR_PAUSE_S = 2.0
+
+
+class WorkerProcess:
+    """Threads that run operations, beside one that keeps house and one that beats."""
+
+    def __init__(self, threads: int) -> None:
+        self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
+        self._owners = [f"{self.name}-{number}" for number in range(threads)]
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until stop() is called; then finish or hand back within seconds."""
+        logger.info("worker=%s starts with %s threads", self.name, len(self._owners))
+        bodies: list[Callable[[], None]] = [self._beat, self._keep_house]
+        bodies += [partial(self._work, owner) for owner in self._owners]
+        threads = [
+            threading.Thread(target=self._guarded, args=(body,), daemon=True)
+            for body in bodies
+        ]
+        for thread in threads:
+            thread.start()
+        self._stopping.wait()
+        deadline = time.monotonic() + STOP_LIMIT_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._hand_back()
+        logger.info("worker=%s stops", self.name)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _guarded(self, body: Callable[[], None]) -> None:
+        """Repeat the body until told to stop; a database that is down is waited for."""
+        while not self._stopping.is_set():
+            try:
+                close_old_connections()
+                body()
+            except DatabaseError as error:
+                logger.warning("worker=%s: database: %s", self.name, error)
+                self._stopping.wait(ERROR_PAUSE_S)
+            except Exception:
+                logger.exception("worker=%s has a bug", self.name)
+                self._stopping.wait(ERROR_PAUSE_S)
+        connection.close()
+
+    def _work(self, owner: str) -> None:
+        operation = Operation.objects.claim_next(owner)
+        if operation is None:
+            self._stopping.wait(IDLE_POLL_S)
+        else:
+            run(operation, is_stopping=self._stopping.is_set)
+
+    def _beat(self) -> None:
+        Worker.objects.beat(self.name)
+        for owner in self._owners:
+            Operation.objects.renew(owner)
+        self._stopping.wait(settings.OPERATION_LEASE_S / 3)
+
+    def _keep_house(self) -> None:
+        """Reconcile each host that is due; one worker at a time takes a host."""
+        due = Q(reconcile_after__isnull=True) | Q(reconcile_after__lte=Now())
+        for host in DockerHost.objects.filter(due):
+            mine = DockerHost.objects.filter(due, pk=host.pk).update(
+                reconcile_after=Now() + RECONCILE_INTERVAL
+            )
+            if mine:
+                self._reconcile(host)
+        self._stopping.wait(1.0)
+
+    def _reconcile(self, host: DockerHost) -> None:
+        try:
+            reconcile(host)
+        except errors.HostUnreachable as error:
+            host.note_contact(error.detail)
+            logger.warning("host=%s: %s", host, error.detail)
+
+    def _hand_back(self) -> None:
+        """Whatever a thread could not finish is anyone's again."""
+        for owner in self._owners:
+            released = Operation.objects.release(owner)
+            if released:
+                logger.warning("worker=%s hands back %s operations", owner, released)
+        Worker.objects.filter(name=self.name).delete()
