@@ -1,0 +1,19 @@
+"""X-Broker-API-Version: any 2.x is served."""
+
+import re
+
+from rest_framework.request import Request
+
+from osbapi.errors import UnsupportedVersion
+
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
+
+
+def check_version(request: Request) -> None:
+    """Raise UnsupportedVersion. Minor versions only ever add, so none is too new."""
+    text = request.headers.get("X-Broker-API-Version", "")
+    match = _VERSION.fullmatch(text.strip())
+    if match is None or int(match[1]) != 2:
+        raise UnsupportedVersion(
+            "Send the header X-Broker-API-Version with a version 2.x, such as 2.17."
+        )

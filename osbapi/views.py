@@ -1,0 +1,177 @@
+"""One view a resource: read the request, one domain call, answer."""
+
+import uuid
+from typing import Any
+
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from instances import errors
+from instances.models import Operation, ServiceBinding, ServiceInstance
+from instances.models.operation import EXCLUSIVE
+from instances.operations import bind, deprovision, provision, unbind
+from instances.operations.catalog import check_plan
+from instances.operations.execution import run_now, web_owner
+from osbapi import responses, serializers
+from osbapi.authentication import PlatformAuthentication
+from osbapi.errors import handle
+from osbapi.identity import actor, request_identity
+from osbapi.versioning import check_version
+
+
+class OnlyJSON(BaseContentNegotiation):
+    """The answer is JSON whatever the client says it accepts."""
+
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Any, renderers: Any, suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class PlatformView(APIView):
+    """Every route: login first, then the version, then the ids."""
+
+    authentication_classes = [PlatformAuthentication]
+    permission_classes = [IsAuthenticated]
+    parser_classes = [serializers.BodyParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = OnlyJSON
+
+    def get_exception_handler(self) -> Any:
+        return handle
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        check_version(request)
+        for name, text in kwargs.items():
+            serializers.check_id(name, text)
+
+    def finalize_response(
+        self, request: Any, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        super().finalize_response(request, response, *args, **kwargs)
+        identity = request_identity(request)
+        if identity:
+            response["X-Broker-API-Request-Identity"] = identity
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+class Unknown(PlatformView):
+    """Any other path: known only to those who are logged in."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise exceptions.NotFound
+
+
+class Catalog(PlatformView):
+    def get(self, request: Request) -> Response:
+        return Response(responses.catalog())
+
+
+class Instance(PlatformView):
+    def put(self, request: Request, instance_id: str) -> Response:
+        is_async = serializers.accepts_incomplete(request.query_params)
+        wish = serializers.read(serializers.ProvisionRequest, request.data)
+        operation, is_new = provision.accept(
+            guid=instance_id,
+            offering_id=wish.pop("service_id"),
+            actor=actor(request),
+            owner="" if is_async else web_owner(),
+            **wish,
+        )
+        if is_new and not is_async:
+            operation = _succeeded(run_now(operation))
+        if not operation.is_finished and not is_async:
+            raise errors.ConcurrencyError
+        return responses.provisioned(
+            operation, is_new=is_new, in_progress=not operation.is_finished
+        )
+
+    def delete(self, request: Request, instance_id: str) -> Response:
+        is_async = serializers.accepts_incomplete(request.query_params)
+        query = serializers.read(serializers.DeletionQuery, request.query_params)
+        instance = ServiceInstance.objects.find_live(instance_id)
+        if instance is None:
+            raise errors.Gone("This service instance does not exist any more.")
+        check_plan(
+            instance.plan, offering_id=query["service_id"], plan_id=query["plan_id"]
+        )
+        operation, is_new = deprovision.accept(
+            instance, actor=actor(request), owner="" if is_async else web_owner()
+        )
+        if is_async:
+            return responses.accepted(operation)
+        if not is_new:
+            raise errors.ConcurrencyError
+        _succeeded(run_now(operation))
+        return responses.deleted()
+
+
+class LastOperation(PlatformView):
+    def get(self, request: Request, instance_id: str) -> Response:
+        instance = ServiceInstance.objects.find_last(instance_id)
+        if instance is None:
+            raise errors.NotFound("There is no such service instance.")
+        operation = _named_operation(instance, request.query_params.get("operation"))
+        return responses.last_operation(operation)
+
+
+def _named_operation(instance: ServiceInstance, name: str | None) -> Operation:
+    """The one that the platform names, else the newest of the instance."""
+    rows = Operation.objects.filter(instance__key=instance.key, kind__in=EXCLUSIVE)
+    try:
+        named = rows.filter(pk=uuid.UUID(name or "")).first()
+    except ValueError:
+        named = None
+    return named or rows.filter(instance=instance).latest("created_at")
+
+
+class Binding(PlatformView):
+    def put(self, request: Request, instance_id: str, binding_id: str) -> Response:
+        serializers.accepts_incomplete(request.query_params)
+        wish = serializers.read(serializers.BindRequest, request.data)
+        app_guid = wish.pop("app_guid", None)
+        binding, operation = bind.accept(
+            instance_guid=instance_id,
+            guid=binding_id,
+            offering_id=wish.pop("service_id"),
+            app_guid=app_guid or str(wish["bind_resource"].get("app_guid") or ""),
+            actor=actor(request),
+            owner=web_owner(),
+            **wish,
+        )
+        if operation is not None:
+            _succeeded(run_now(operation))
+            binding = ServiceBinding.objects.get(pk=binding.pk)
+        return responses.bound(binding, is_new=operation is not None)
+
+    def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:
+        serializers.accepts_incomplete(request.query_params)
+        query = serializers.read(serializers.DeletionQuery, request.query_params)
+        operation = unbind.accept(
+            instance_guid=instance_id,
+            guid=binding_id,
+            offering_id=query["service_id"],
+            plan_id=query["plan_id"],
+            actor=actor(request),
+            owner=web_owner(),
+        )
+        _succeeded(run_now(operation))
+        return responses.deleted()
+
+
+def _succeeded(operation: Operation) -> Operation:
+    """Raise what went wrong instead, in words for the platform's user."""
+    if operation.state == Operation.State.CANCELLED:
+        raise errors.ConcurrencyError
+    if operation.state != Operation.State.SUCCEEDED:
+        raise errors.BrokerError(operation.error, detail=operation.detail)
+    return operation
