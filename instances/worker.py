@@ -46,7 +46,9 @@ class WorkerProcess:
         ]
         for thread in threads:
             thread.start()
-        self._stopping.wait()
+        # With a time-out: a signal that another thread receives does not wake this one.
+        while not self._stopping.wait(0.5):
+            pass
         deadline = time.monotonic() + STOP_LIMIT_S
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))

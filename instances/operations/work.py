@@ -28,9 +28,10 @@ class Work:
 
     def step(self, text: str) -> None:
         """Say what comes next, if this attempt still may."""
+        # The fence first: who has lost the lease has to clean up, even in a hurry.
+        self.operation.note(text)
         if self._is_stopping():
             raise errors.Interrupted
-        self.operation.note(text)
         logger.info(
             "operation=%s instance=%s %s",
             self.operation.pk,
@@ -40,9 +41,9 @@ class Work:
 
     def check(self) -> None:
         """Raise if this attempt must not go on; for loops that wait."""
+        self.operation.hold()
         if self._is_stopping():
             raise errors.Interrupted
-        self.operation.hold()
 
     @contextmanager
     def fenced(self) -> Iterator[None]:

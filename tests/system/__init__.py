@@ -1,0 +1,1 @@
+"""The whole site as processes, on real Docker, killed at named points."""

@@ -1,0 +1,6 @@
+"""The product's settings plus crash points; its commands run unchanged."""
+
+from brokersite.settings import *  # noqa: F403
+from brokersite.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.system"]
