@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint bench requirements
+
+PYTHON := .venv/bin/python
+COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
+# A production-like environment: https, and keys that protect nothing.
+CHECK := PUBLIC_URL=https://broker.example.com DATABASE_PATH=:memory: SECRET_KEY=lint-$$(seq -s x 40) ENCRYPTION_KEYS=bm90LWEtc2VjcmV0LWtleS1mb3ItbGludC1vbmx5LSE=
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run:  ## Run brokersite on this machine: http://127.0.0.1:8000/
+	@bin/run
+
+demo:  ## Walk through a service instance's life against a running brokersite
+	@bin/manage demo
+
+test:  ## Run the tests, some of ARGS="-k provision"
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images
+	.venv/bin/pytest $(ARGS)
+
+lint:  ## Check format, rules, types, layers, templates, migrations and settings
+	@bin/ensure-venv dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+	.venv/bin/djlint --quiet --check --lint templates
+	$(CHECK) $(PYTHON) manage.py makemigrations --check --dry-run
+	$(CHECK) $(PYTHON) manage.py check --deploy --fail-level WARNING
+
+bench:  ## Measure what the README says about speed
+	@bin/ensure-venv dev
+	$(PYTHON) -m bench $(ARGS)
+
+requirements:  ## Compile requirements*.txt with hashes from requirements*.in
+	@bin/ensure-venv dev
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
