@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from instances.addresses import REFUSAL, is_insecure
+
 MYSQL_TAGS = {"mysql", "mariadb"}
 
 
@@ -171,6 +173,8 @@ def _docker(reader: _Reader) -> DockerEndpoint:
         reader.complain(
             "DOCKER_HOST", f"is {url!r}: give unix://PATH or tcp://HOST:PORT"
         )
+    if is_insecure(f"{scheme}://{rest}") and not reader.flag("ALLOW_INSECURE_DOCKER"):
+        reader.complain("DOCKER_HOST", f"is {url!r}. {REFUSAL}")
     database_host = reader.text("DATABASE_HOST", "127.0.0.1")
     publish_address = reader.text("DATABASE_BIND_ADDRESS", "")
     if not publish_address:
@@ -192,9 +196,11 @@ def _database(reader: _Reader, state_directory: Path) -> dict[str, Any]:
         for binding in bindings if isinstance(bindings, list) else []:
             if isinstance(binding, dict) and _is_mysql(binding):
                 return _mysql(reader, binding)
-    if reader.integer("CF_INSTANCE_INDEX", 0, low=0, high=100_000) > 0:
+    if reader.json_object("VCAP_APPLICATION"):
         reader.complain(
-            "VCAP_SERVICES", "has no MySQL: several app instances cannot share SQLite"
+            "VCAP_SERVICES",
+            "has no MySQL: web and worker run in containers of their own and cannot "
+            "share SQLite, so bind a service with the tag mysql",
         )
     return {
         "ENGINE": "django.db.backends.sqlite3",

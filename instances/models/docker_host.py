@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -9,6 +10,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 
 from instances import errors
+from instances.addresses import REFUSAL, is_insecure
 
 REST = timedelta(seconds=60)
 """A released port rests: a late `create` may still claim it (FAILURES F112)."""
@@ -62,6 +64,8 @@ class DockerHost(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if is_insecure(self.url) and not settings.ALLOW_INSECURE_DOCKER:
+            raise ValidationError({"url": REFUSAL})
         if self.port_min and self.port_max and self.port_min > self.port_max:
             raise ValidationError({"port_max": "Give a number above the lowest port."})
 

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import connection, transaction
+from django.forms import model_to_dict
 
 from instances import errors
 from instances.encryption import EncryptedTextField, rotate
@@ -64,7 +65,7 @@ def _upsert(model: type[Any], fields: dict[str, Any], done: list[str]) -> Any:
         wrong = f"does not know {', '.join(unknown)}" if unknown else "has no id"
         raise errors.InvalidRequest(f"{label} {wrong}")
     row = model.objects.filter(pk=fields["id"]).first() or model()
-    is_new = row._state.adding
+    before = None if row._state.adding else model_to_dict(row)
     for name, value in fields.items():
         setattr(row, name, value)
     try:
@@ -72,7 +73,11 @@ def _upsert(model: type[Any], fields: dict[str, Any], done: list[str]) -> Any:
     except ValidationError as error:
         raise errors.InvalidRequest(f"{label}: {error.message_dict}") from error
     row.save()
-    done.append(f"{'added' if is_new else 'kept'} {label}")
+    if before is None:
+        done.append(f"added {label}")
+    else:
+        is_same = before == model_to_dict(row)
+        done.append(f"{'kept' if is_same else 'changed'} {label}")
     return row
 
 

@@ -34,11 +34,12 @@ def _leaves_nothing(site: Site) -> Iterator[None]:
 
 class TestAtOnce:
     def test_identical_puts_make_one_container(self, site: Site) -> None:
-        """F8, I7: one creates, the others get 202 with the same operation."""
+        """F8, I7: one creates; the others get its operation, or find it done."""
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: site.provision("same"), range(8)))
-        assert {answer.status for answer in answers} == {202}
-        assert len({answer.body["operation"] for answer in answers}) == 1
+        assert {answer.status for answer in answers} <= {200, 202}
+        operations = {a.body["operation"] for a in answers if a.status == 202}
+        assert len(operations) == 1
         assert site.wait_until_finished("same") == "succeeded"
         assert len(site.containers()) == 1
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from instances.models import ServiceOffering
 from instances.operations import installation
 
 
@@ -18,7 +19,9 @@ class Command(BaseCommand):
         settings.STATE_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         installation.check_readable()
-        call_command("loadcatalog", Path(settings.BASE_DIR) / "catalog.yml")
+        # Once only: what operators change afterwards is theirs.
+        if not ServiceOffering.objects.exists():
+            call_command("loadcatalog", Path(settings.BASE_DIR) / "catalog.yml")
         host = installation.ensure_host(**settings.FIRST_DOCKER_HOST)
         self.stdout.write(f"Docker host {host}: {host.url}")
         self._login(

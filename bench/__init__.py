@@ -1,0 +1,1 @@
+"""Measurements that brokersite is judged by: `make bench`."""
