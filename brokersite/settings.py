@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pymysql
 from csp.constants import NONE, SELF
@@ -27,7 +28,7 @@ INSTALLED_APPS = [
     "osbapi",
     "csp",
     "rest_framework",
-    "django.contrib.admin",
+    "brokersite.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
 # The browser's middleware stays off /v2: platforms poll, and need none of it.
 MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
+    "brokersite.middleware.EncodedPathMiddleware",
     "brokersite.middleware.SecurityMiddleware",
     "brokersite.middleware.WhiteNoiseMiddleware",
     "brokersite.middleware.CSPMiddleware",
@@ -85,7 +87,9 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-STATIC_URL = "/static/"
+PATH_PREFIX = urlsplit(ENVIRONMENT.public_url).path
+STATIC_URL = f"{PATH_PREFIX}/static/"
+WHITENOISE_STATIC_PREFIX = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

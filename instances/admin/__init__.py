@@ -1,0 +1,23 @@
+"""The operators' console. It reads rows and calls operations' accept, no more."""
+
+from instances.admin import (
+    access,
+    audit_event,
+    catalog,
+    container,
+    docker_host,
+    operation,
+    service_binding,
+    service_instance,
+)
+
+__all__ = [
+    "access",
+    "audit_event",
+    "catalog",
+    "container",
+    "docker_host",
+    "operation",
+    "service_binding",
+    "service_instance",
+]

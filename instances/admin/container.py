@@ -1,0 +1,96 @@
+"""Containers: every one this broker has made, and where it is."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from instances.admin.base import ReadOnlyAdmin, Section
+from instances.admin.html import badge, link, moment
+from instances.admin.live import live
+from instances.models import Container
+
+
+@admin.register(Container)
+class ContainerAdmin(ReadOnlyAdmin):
+    list_display = [
+        "container_link",
+        "state_badge",
+        "host_link",
+        "port_number",
+        "instance_link",
+        "memory_mb",
+        "image",
+        "created",
+    ]
+    list_display_links = None
+    list_filter = ["state", "host", "engine", "image"]
+    search_fields = [
+        "id",
+        "host__name",
+        "lease__number",
+        "image",
+        "instance__guid",
+        "instance__instance_name",
+    ]
+    search_help_text = "Id, host, port, image, GUID or name of the service instance"
+    list_select_related = ["host", "lease", "instance"]
+    show_facets = admin.ShowFacets.ALWAYS
+    empty_text = (
+        "The broker has not made a container yet. "
+        "Each service instance gets one, and it stays here as history."
+    )
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "state_badge",
+                    "docker_name",
+                    "instance_link",
+                    "host_link",
+                    "port_number",
+                    "created",
+                    "gone",
+                ]
+            },
+        ),
+        (
+            "Made with",
+            {"fields": ["engine", "image", "memory_mb", "cpus", "pids"]},
+        ),
+    ]
+
+    def sections(self, request: HttpRequest, row: Container) -> list[Section]:
+        return [live(row)]
+
+    @admin.display(description="container", ordering="id")
+    def container_link(self, row: Container) -> SafeString:
+        return link(row)
+
+    @admin.display(description="name in Docker")
+    def docker_name(self, row: Container) -> str:
+        return row.name
+
+    @admin.display(description="state", ordering="state")
+    def state_badge(self, row: Container) -> SafeString:
+        return badge(row.state, row.get_state_display())
+
+    @admin.display(description="host", ordering="host__name")
+    def host_link(self, row: Container) -> SafeString:
+        return link(row.host)
+
+    @admin.display(description="port", ordering="lease__number")
+    def port_number(self, row: Container) -> int | None:
+        return row.port
+
+    @admin.display(description="service instance", ordering="instance__instance_name")
+    def instance_link(self, row: Container) -> SafeString:
+        return link(getattr(row, "instance", None))
+
+    @admin.display(description="created (UTC)", ordering="created_at")
+    def created(self, row: Container) -> SafeString:
+        return moment(row.created_at)
+
+    @admin.display(description="gone since (UTC)")
+    def gone(self, row: Container) -> SafeString:
+        return moment(row.gone_at)

@@ -1,0 +1,86 @@
+"""The first page's side: what an operator wants to know before anything else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from instances.admin.html import list_url
+from instances.models import DockerHost, Operation, ServiceInstance, Worker
+
+RECENT = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    number: int
+    url: str
+    tone: str
+
+
+def glance() -> list[Fact]:
+    return [*_instances(), *_operations(), *_processes()]
+
+
+def _instances() -> list[Fact]:
+    state = ServiceInstance.State
+    numbers = ServiceInstance.objects.aggregate(
+        ready=Count("pk", filter=Q(state=state.READY)),
+        failed=Count("pk", filter=Q(state=state.FAILED)),
+    )
+    return [
+        Fact(
+            "service instances ready",
+            numbers["ready"],
+            list_url(ServiceInstance, state__exact=state.READY),
+            "good",
+        ),
+        Fact(
+            "service instances failed",
+            numbers["failed"],
+            list_url(ServiceInstance, state__exact=state.FAILED),
+            _bad_if(numbers["failed"] > 0),
+        ),
+    ]
+
+
+def _operations() -> list[Fact]:
+    since = timezone.now() - RECENT
+    failed = Operation.objects.filter(
+        state=Operation.State.FAILED, created_at__gte=since
+    ).count()
+    unfinished = Operation.objects.unfinished().count()
+    return [
+        Fact("operations under way", unfinished, _under_way_url(), "busy"),
+        Fact(
+            "operations failed in 24 hours",
+            failed,
+            list_url(Operation, state__exact=Operation.State.FAILED),
+            _bad_if(failed > 0),
+        ),
+    ]
+
+
+def _under_way_url() -> str:
+    states = f"{Operation.State.QUEUED},{Operation.State.RUNNING}"
+    return list_url(Operation, state__in=states)
+
+
+def _processes() -> list[Fact]:
+    troubled = DockerHost.objects.exclude(problem="").count()
+    alive = Worker.objects.alive().count()
+    return [
+        Fact(
+            "Docker hosts not reached",
+            troubled,
+            list_url(DockerHost),
+            _bad_if(troubled > 0),
+        ),
+        Fact("workers alive", alive, list_url(Worker), _bad_if(alive == 0)),
+    ]
+
+
+def _bad_if(condition: bool) -> str:
+    return "bad" if condition else "good"

@@ -1,0 +1,94 @@
+"""Service bindings: the databases' users, without what they log in with."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from instances.admin import tables
+from instances.admin.base import ReadOnlyAdmin, Section
+from instances.admin.html import as_json, badge, isolated, link, moment, whole
+from instances.models import ServiceBinding
+
+
+@admin.register(ServiceBinding)
+class ServiceBindingAdmin(ReadOnlyAdmin):
+    list_display = ["name", "state_badge", "instance_link", "app", "user", "created"]
+    list_display_links = None
+    list_filter = ["state", "created_at"]
+    search_fields = ["guid", "app_guid", "instance__guid", "instance__instance_name"]
+    search_help_text = "GUID of binding, app or service instance, instance name"
+    list_select_related = ["instance"]
+    empty_text = (
+        "No app is bound to a service instance yet. "
+        "Each binding that cf bind-service makes will be here."
+    )
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "state_badge",
+                    "whole_guid",
+                    "instance_link",
+                    "whole_app",
+                    "user",
+                    "created",
+                    "gone",
+                ]
+            },
+        ),
+        (
+            "From the platform",
+            {
+                "fields": ["parameters_json", "bind_resource_json"],
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+
+    def sections(self, request: HttpRequest, row: ServiceBinding) -> list[Section]:
+        return [tables.operations(row.operations.all(), binding__id__exact=row.pk)]
+
+    @admin.display(description="service binding", ordering="guid")
+    def name(self, row: ServiceBinding) -> SafeString:
+        return link(row)
+
+    @admin.display(description="state", ordering="state")
+    def state_badge(self, row: ServiceBinding) -> SafeString:
+        return badge(row.state, row.get_state_display())
+
+    @admin.display(description="service instance", ordering="instance__instance_name")
+    def instance_link(self, row: ServiceBinding) -> SafeString:
+        return link(row.instance)
+
+    @admin.display(description="app", ordering="app_guid")
+    def app(self, row: ServiceBinding) -> SafeString:
+        return isolated(row.app_guid)
+
+    @admin.display(description="GUID")
+    def whole_guid(self, row: ServiceBinding) -> SafeString:
+        return whole(row.guid)
+
+    @admin.display(description="app GUID")
+    def whole_app(self, row: ServiceBinding) -> SafeString:
+        return whole(row.app_guid)
+
+    @admin.display(description="database user")
+    def user(self, row: ServiceBinding) -> str:
+        return row.username
+
+    @admin.display(description="created (UTC)", ordering="created_at")
+    def created(self, row: ServiceBinding) -> SafeString:
+        return moment(row.created_at)
+
+    @admin.display(description="gone since (UTC)")
+    def gone(self, row: ServiceBinding) -> SafeString:
+        return moment(row.gone_at)
+
+    @admin.display(description="parameters")
+    def parameters_json(self, row: ServiceBinding) -> SafeString:
+        return as_json(row.parameters)
+
+    @admin.display(description="bind resource")
+    def bind_resource_json(self, row: ServiceBinding) -> SafeString:
+        return as_json(row.bind_resource)

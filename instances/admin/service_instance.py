@@ -1,0 +1,233 @@
+"""Service instances: what platforms have asked for, and its end."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from instances.admin import deprovision, tables
+from instances.admin.base import ReadOnlyAdmin, Section, count_of
+from instances.admin.catalog import PlanFilter
+from instances.admin.html import (
+    NOTHING,
+    as_json,
+    badge,
+    change_url,
+    count_link,
+    isolated,
+    link,
+    moment,
+    shorten,
+    whole,
+)
+from instances.admin.live import live
+from instances.models import ServiceBinding, ServiceInstance
+
+
+@admin.register(ServiceInstance)
+class ServiceInstanceAdmin(ReadOnlyAdmin):
+    list_display = [
+        "name",
+        "state_badge",
+        "plan_link",
+        "place",
+        "binding_count",
+        "space",
+        "created",
+    ]
+    list_display_links = None
+    list_filter = [
+        "state",
+        ("plan", PlanFilter),
+        "container__host",
+        "created_at",
+    ]
+    search_fields = [
+        "guid",
+        "instance_name",
+        "organization_guid",
+        "space_guid",
+        "container__host__name",
+        "container__lease__number",
+        "bindings__guid",
+        "bindings__app_guid",
+    ]
+    search_help_text = (
+        "Name, GUID of instance, organization, space, binding or app, host, port"
+    )
+    list_select_related = ["plan__offering", "container__host", "container__lease"]
+    show_facets = admin.ShowFacets.ALWAYS
+    actions = ["deprovision_chosen"]
+    empty_text = (
+        "No platform has asked for a service instance yet. "
+        "Each one that cf create-service makes will be here."
+    )
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "state_badge",
+                    "whole_guid",
+                    "plan_link",
+                    "organization",
+                    "whole_space",
+                    "created",
+                    "gone",
+                ]
+            },
+        ),
+        (
+            "Database",
+            {
+                "fields": [
+                    "address",
+                    "database",
+                    "host_link",
+                    "container_link",
+                    "limits",
+                ]
+            },
+        ),
+        (
+            "From the platform",
+            {"fields": ["parameters_json", "context_json"], "classes": ["collapse"]},
+        ),
+    ]
+
+    def annotations(self) -> dict[str, Any]:
+        bound = ServiceBinding.objects.exclude(state=ServiceBinding.State.GONE)
+        return {"live_bindings": count_of(bound, "instance")}
+
+    def get_urls(self) -> list[Any]:
+        route = path(
+            "deprovision/",
+            self.admin_site.admin_view(self.deprovision_view),
+            name=deprovision.URL_NAME,
+        )
+        return [route, *super().get_urls()]
+
+    def sections(self, request: HttpRequest, row: ServiceInstance) -> list[Section]:
+        same = {"instance__id__exact": row.pk}
+        return [
+            tables.bindings(row),
+            live(row.container),
+            tables.operations(row.operations.all(), **same),
+            tables.audit(row.audit.all(), **same),
+        ]
+
+    def tools(self, request: HttpRequest, row: ServiceInstance) -> list[Any]:
+        if row.state == row.State.GONE or not self.has_deprovision_permission(request):
+            return []
+        return [(deprovision.confirmation_url([row.pk]), "Deprovision…")]
+
+    def has_deprovision_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    @admin.action(
+        description="Deprovision the selected service instances…",
+        permissions=["deprovision"],
+    )
+    def deprovision_chosen(
+        self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
+    ) -> HttpResponse | None:
+        """Lead to the confirmation: nothing has been asked for yet."""
+        ids = list(queryset.values_list("pk", flat=True)[: deprovision.MOST + 1])
+        if len(ids) > deprovision.MOST:
+            text = f"Select at most {deprovision.MOST} service instances at once."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return HttpResponseRedirect(deprovision.confirmation_url(ids))
+
+    def deprovision_view(self, request: HttpRequest) -> HttpResponse:
+        return deprovision.confirm(request, self)
+
+    @admin.display(description="service instance", ordering="instance_name")
+    def name(self, row: ServiceInstance) -> SafeString:
+        """The name, or what stands in for it, above the platform's id."""
+        return format_html(
+            '<a href="{}"><strong><bdi>{}</bdi></strong></a>'
+            '<br><bdi class="mini" title="{}">{}</bdi>',
+            change_url(row),
+            shorten(str(row)),
+            row.guid,
+            shorten(row.guid),
+        )
+
+    @admin.display(description="state", ordering="state")
+    def state_badge(self, row: ServiceInstance) -> SafeString:
+        return badge(row.state, row.get_state_display())
+
+    @admin.display(description="plan", ordering="plan__name")
+    def plan_link(self, row: ServiceInstance) -> SafeString:
+        return link(row.plan)
+
+    @admin.display(description="host", ordering="container__host__name")
+    def host_link(self, row: ServiceInstance) -> SafeString:
+        return link(row.container.host if row.container else None)
+
+    @admin.display(description="container")
+    def container_link(self, row: ServiceInstance) -> SafeString:
+        return link(row.container)
+
+    @admin.display(description="host and port", ordering="container__host__name")
+    def place(self, row: ServiceInstance) -> SafeString:
+        if row.container is None:
+            return NOTHING
+        port = row.container.port
+        text = f"port {port}" if port else ""
+        host = link(row.container.host)
+        return format_html('{}<br><span class="mini">{}</span>', host, text)
+
+    @admin.display(description="bindings", ordering="live_bindings")
+    def binding_count(self, row: Any) -> SafeString:
+        return count_link(row.live_bindings, ServiceBinding, instance__id__exact=row.pk)
+
+    @admin.display(description="space", ordering="space_guid")
+    def space(self, row: ServiceInstance) -> SafeString:
+        return isolated(row.space_guid, longest=9)
+
+    @admin.display(description="GUID")
+    def whole_guid(self, row: ServiceInstance) -> SafeString:
+        return whole(row.guid)
+
+    @admin.display(description="organization GUID")
+    def organization(self, row: ServiceInstance) -> SafeString:
+        return whole(row.organization_guid)
+
+    @admin.display(description="space GUID")
+    def whole_space(self, row: ServiceInstance) -> SafeString:
+        return whole(row.space_guid)
+
+    @admin.display(description="created (UTC)", ordering="created_at")
+    def created(self, row: ServiceInstance) -> SafeString:
+        return moment(row.created_at)
+
+    @admin.display(description="gone since (UTC)")
+    def gone(self, row: ServiceInstance) -> SafeString:
+        return moment(row.gone_at)
+
+    @admin.display(description="address for apps")
+    def address(self, row: ServiceInstance) -> str:
+        if row.container is None or row.container.port is None:
+            return NOTHING
+        return f"{row.container.host.database_host}:{row.container.port}"
+
+    @admin.display(description="limits")
+    def limits(self, row: ServiceInstance) -> str:
+        if row.container is None:
+            return NOTHING
+        made = row.container
+        return f"{made.memory_mb} MiB, {made.cpus} CPUs, {made.pids} processes"
+
+    @admin.display(description="parameters")
+    def parameters_json(self, row: ServiceInstance) -> SafeString:
+        return as_json(row.parameters)
+
+    @admin.display(description="context")
+    def context_json(self, row: ServiceInstance) -> SafeString:
+        return as_json(row.context)

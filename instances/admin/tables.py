@@ -1,0 +1,113 @@
+"""Tables of related rows, as they stand on the pages of other rows."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+
+from instances.admin.base import Section, secret_columns, table
+from instances.admin.html import NOTHING, badge, isolated, link, list_url, moment, span
+from instances.models import (
+    AuditEvent,
+    Container,
+    DockerHost,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+)
+
+MOST_ROWS = 20
+
+
+def operations(rows: QuerySet[Operation], **filters: Any) -> Section:
+    """The newest operations; the filters lead to all of them."""
+    return table(
+        "Operations",
+        ("Operation", "State", "Recorded (UTC)", "Took", "Asked for by", "Error"),
+        (
+            (
+                link(row, row.get_kind_display()),
+                badge(row.state, row.get_state_display()),
+                moment(row.created_at),
+                took(row),
+                isolated(row.requested_by),
+                isolated(row.error),
+            )
+            for row in rows[:MOST_ROWS]
+        ),
+        empty="No operation has been recorded.",
+        all_url=list_url(Operation, **filters),
+    )
+
+
+def took(operation: Operation) -> str:
+    """How long the work took, the wait in the queue not counted."""
+    if operation.started_at is None or operation.finished_at is None:
+        return NOTHING
+    return span(operation.finished_at - operation.started_at)
+
+
+def bindings(instance: ServiceInstance) -> Section:
+    rows = _without_secrets(instance.bindings.all())
+    return table(
+        "Service bindings",
+        ("Binding", "State", "App", "Database user", "Created (UTC)"),
+        (
+            (
+                link(row),
+                badge(row.state, row.get_state_display()),
+                isolated(row.app_guid),
+                row.username,
+                moment(row.created_at),
+            )
+            for row in rows[:MOST_ROWS]
+        ),
+        empty="No app is bound to this service instance.",
+        all_url=list_url(ServiceBinding, instance__id__exact=instance.pk),
+    )
+
+
+def audit(rows: QuerySet[AuditEvent], **filters: Any) -> Section:
+    return table(
+        "Audit",
+        ("When (UTC)", "Who", "What"),
+        (
+            (
+                moment(row.at),
+                isolated(f"{row.actor_kind} {row.actor_name}"),
+                link(row, row.action),
+            )
+            for row in rows[:MOST_ROWS]
+        ),
+        empty="Nobody has asked for anything yet.",
+        all_url=list_url(AuditEvent, **filters),
+    )
+
+
+def containers(host: DockerHost) -> Section:
+    rows = host.containers.exclude(state=Container.State.GONE)
+    related = ("instance", "lease")
+    rows = rows.select_related(*related).defer(*secret_columns(Container, related))
+    return table(
+        "Containers",
+        ("Container", "State", "Port", "Memory (MiB)", "Service instance", "Image"),
+        _container_rows(rows[:MOST_ROWS]),
+        empty="No container of this broker is on the host.",
+        all_url=list_url(Container, host__id__exact=host.pk),
+    )
+
+
+def _container_rows(rows: Iterable[Container]) -> Iterable[tuple[object, ...]]:
+    for row in rows:
+        yield (
+            link(row),
+            badge(row.state, row.get_state_display()),
+            row.port,
+            row.memory_mb,
+            link(getattr(row, "instance", None)),
+            row.image,
+        )
+
+
+def _without_secrets(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.defer(*secret_columns(rows.model))

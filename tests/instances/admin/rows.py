@@ -1,0 +1,196 @@
+"""Rows for the console's tests, and a Docker host that answers from memory."""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import TestCase
+from django.utils import timezone
+
+from instances import errors
+from instances.containers import ContainerStatus
+from instances.models import (
+    Actor,
+    AuditEvent,
+    BrokerCredential,
+    Container,
+    DockerHost,
+    Kind,
+    Operation,
+    PortLease,
+    ServiceBinding,
+    ServiceInstance,
+    ServiceOffering,
+    ServicePlan,
+    Worker,
+)
+
+ADMIN_SECRET = "canary-admin-secret"
+PASSWORD = "canary-binding-password"
+CREDENTIALS = {"uri": "mysql://canary-credentials@db/d"}
+HASH = "canary-password-hash"
+CANARIES = ("canary-", "mysql://")
+PLATFORM = Actor(kind="platform", name="cloudfoundry someone", request_id="r-1")
+
+
+class ConsoleTestCase(TestCase):
+    """A superuser is logged in; Docker is FakeDocker."""
+
+    def setUp(self):
+        self.docker = FakeDocker()
+        patcher = patch("instances.operations.hosts.connect", self.docker.connect)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        self.user = get_user_model().objects.create_superuser("olga", password="x")
+        self.client.force_login(self.user)
+
+    def text_of(self, url, **query):
+        response = self.client.get(url, query)
+        assert response.status_code == 200, (url, response.status_code)
+        return response.content.decode()
+
+
+class FakeDocker:
+    """One container host for every URL: it knows every name, or is down."""
+
+    def __init__(self):
+        self.log = "ready for connections\n"
+        self.is_down = False
+        self.calls = []
+
+    def connect(self, host, *, timeout_s=30):
+        self.calls.append((host.name, timeout_s))
+        return self
+
+    def find(self, name):
+        if self.is_down:
+            raise errors.HostUnreachable(detail="Docker at tcp://h does not answer")
+        return ContainerStatus(
+            name=name,
+            state="running",
+            image="brokersite/mariadb:10.11",
+            labels={},
+            exit_code=0,
+            started_at=datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
+        )
+
+    def logs(self, name, *, lines):
+        return self.log
+
+
+def make_host(name="alpha", **fields):
+    return DockerHost.objects.create(
+        **{
+            "name": name,
+            "url": f"unix:///var/run/{name}.sock",
+            "database_host": "10.0.0.5",
+            "publish_address": "10.0.0.5",
+            "memory_mb": 100_000,
+            **fields,
+        }
+    )
+
+
+def make_plan():
+    offering, _ = ServiceOffering.objects.get_or_create(
+        id="offering/1", defaults={"name": "mysql-docker", "engine": "mariadb"}
+    )
+    plan, _ = ServicePlan.objects.get_or_create(
+        id="plan/1", defaults={"offering": offering, "name": "free", "image": "m:10"}
+    )
+    return plan
+
+
+def make_instance(guid="instance-000001", *, host=None, bindings=1, **fields):
+    """A ready instance with its container, port, bindings, operation and audit."""
+    host = host or DockerHost.objects.first() or make_host()
+    plan = make_plan()
+    container = Container.objects.create(
+        host=host,
+        engine="mariadb",
+        image="brokersite/mariadb:10.11",
+        memory_mb=256,
+        cpus=1,
+        pids=200,
+        admin_secret=ADMIN_SECRET,
+        state=Container.State.IN_USE,
+    )
+    PortLease.objects.reserve(container, host)
+    instance = ServiceInstance.new(
+        guid=guid,
+        context={"instance_name": fields.pop("instance_name", f"name of {guid}")},
+        plan=plan,
+        container=container,
+        state=ServiceInstance.State.READY,
+        **fields,
+    )
+    instance.save()
+    for number in range(bindings):
+        make_binding(instance, f"binding-{number}")
+    make_operation(instance, Kind.PROVISION)
+    AuditEvent.record(PLATFORM, "provision", instance)
+    return instance
+
+
+def make_binding(instance, guid, **fields):
+    return ServiceBinding.objects.create(
+        instance=instance,
+        guid=guid,
+        app_guid=f"app-of-{guid}",
+        password=PASSWORD,
+        credentials=CREDENTIALS,
+        state=ServiceBinding.State.READY,
+        **fields,
+    )
+
+
+def make_operation(instance, kind, **fields):
+    now = timezone.now()
+    return Operation.objects.create(
+        **{
+            "kind": kind,
+            "instance": instance,
+            "binding": instance.bindings.first(),
+            "state": Operation.State.SUCCEEDED,
+            "steps": [{"at": now.isoformat(), "text": "starting the container"}],
+            "requested_by": "platform someone",
+            "deadline_at": now + timedelta(minutes=15),
+            "started_at": now,
+            "finished_at": now + timedelta(seconds=2.5),
+            **fields,
+        }
+    )
+
+
+def make_everything():
+    """At least one row of every model, as {model: row}."""
+    instance = make_instance()
+    Worker.objects.beat("worker-1")
+    login = BrokerCredential.objects.create(username="cf", password_hash=HASH)
+    return {
+        ServiceInstance: instance,
+        ServiceBinding: instance.bindings.get(),
+        Operation: instance.operations.get(),
+        AuditEvent: instance.audit.get(),
+        DockerHost: instance.container.host,
+        PortLease: instance.container.lease,
+        Container: instance.container,
+        ServiceOffering: instance.plan.offering,
+        ServicePlan: instance.plan,
+        BrokerCredential: login,
+        Worker: Worker.objects.get(),
+    }
+
+
+@contextmanager
+def unreadable_secrets():
+    """Every encrypted column holds what no key opens."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE instances_container SET admin_secret = 'damaged'")
+        cursor.execute(
+            "UPDATE instances_servicebinding"
+            " SET password = 'damaged', credentials = 'damaged'"
+        )
+    yield
