@@ -6,6 +6,7 @@ platform polls thousands of times an hour and authenticates each request.
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from csp import middleware as csp
 from django.contrib.auth import middleware as auth
@@ -35,6 +36,25 @@ class HealthMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
+        return self._get_response(request)
+
+
+class EncodedPathMiddleware:
+    """Route the platform's requests by their path as it was sent, still encoded.
+
+    An id may hold an encoded slash, which WSGI has decoded away: the views decode
+    each id once, after the routing (OSB-CHECKLIST 28).
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_platform(request):
+            sent = request.META.get("RAW_URI", "").partition("?")[0]
+            if not sent.startswith("/"):  # an absolute URI, as a proxy may send it
+                sent = urlsplit(sent).path
+            request.path_info = sent or quote(request.path_info, safe="/")
         return self._get_response(request)
 
 

@@ -1,8 +1,12 @@
 """The WSGI entry point that gunicorn serves."""
 
 import os
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from brokersite.prefix import below
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "brokersite.settings")
-application = get_wsgi_application()
+application = below(urlsplit(settings.PUBLIC_URL).path, get_wsgi_application())

@@ -5,6 +5,8 @@
     ├── NotFound              no such service instance or binding
     ├── Gone                  deleted, or never known
     ├── Conflict              the id is taken by something else
+    ├── MaintenanceInfoConflict  the platform's catalog is older or newer
+    ├── UpdateNotSupported    this change cannot be made to an instance
     ├── ConcurrencyError      another operation holds the resource
     ├── NoCapacity            no host has room
     ├── ContainerFailed       the database's container cannot run
@@ -45,6 +47,16 @@ class Gone(BrokerError):
 
 class Conflict(BrokerError):
     message = "This id is in use with other attributes."
+
+
+class MaintenanceInfoConflict(BrokerError):
+    """OSB 2.17, Maintenance Info: the code and the sentence are the spec's."""
+
+    message = "The maintenance information for the requested Service Plan has changed."
+
+
+class UpdateNotSupported(BrokerError):
+    message = "This service instance cannot be changed in this way."
 
 
 class ConcurrencyError(BrokerError):

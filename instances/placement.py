@@ -1,5 +1,7 @@
 """Where a new container goes: a host with room, and a port on it."""
 
+from django.db import transaction
+
 from instances import errors
 from instances.engines import new_secret
 from instances.models import Container, DockerHost, PortLease, ServicePlan
@@ -23,6 +25,16 @@ def place(plan: ServicePlan) -> Container:
         host = DockerHost.objects.select_for_update().get(pk=candidate.pk)
         if host.free_memory_mb() < plan.memory_mb:
             continue
+        try:
+            return _place_on(host, plan)
+        except errors.NoCapacity:
+            continue  # every port is taken: the next one may have some
+    raise errors.NoCapacity(detail=f"no active host has {plan.memory_mb} MiB left")
+
+
+def _place_on(host: DockerHost, plan: ServicePlan) -> Container:
+    """The row and its port, or neither. Raise NoCapacity. Needs the host's lock."""
+    with transaction.atomic():
         container = Container.objects.create(
             host=host,
             engine=plan.offering.engine,
@@ -33,8 +45,7 @@ def place(plan: ServicePlan) -> Container:
             admin_secret=new_secret(),
         )
         PortLease.objects.reserve(container, host)
-        return container
-    raise errors.NoCapacity(detail=f"no active host has {plan.memory_mb} MiB left")
+    return container
 
 
 def _candidates(plan: ServicePlan) -> list[DockerHost]:

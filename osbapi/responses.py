@@ -1,11 +1,22 @@
 """The domain's rows as documents of the specification. Nothing is ever null."""
 
+import hashlib
 from typing import Any
 
 from rest_framework.response import Response
 
-from instances.models import Operation, ServiceBinding, ServiceOffering, ServicePlan
+from instances.models import (
+    Kind,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+    ServiceOffering,
+    ServicePlan,
+)
+from instances.models.operation import EXCLUSIVE
 
+POLLED = EXCLUSIVE
+"""The kinds that a platform asks about as the instance's last operation."""
 _STATES = {
     Operation.State.QUEUED: "in progress",
     Operation.State.RUNNING: "in progress",
@@ -47,27 +58,62 @@ def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def provisioned(operation: Operation, *, is_new: bool, in_progress: bool) -> Response:
-    if in_progress:
-        return accepted(operation)
-    return Response({}, status=201 if is_new else 200)
+def etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def provisioned(operation: Operation, *, is_new: bool) -> Response:
+    return Response(_metadata(operation.instance), status=201 if is_new else 200)
 
 
 def accepted(operation: Operation) -> Response:
-    return Response({"operation": operation.pk.hex}, status=202)
+    document: dict[str, Any] = {"operation": operation.pk.hex}
+    if operation.kind != Kind.DEPROVISION:
+        document |= _metadata(operation.instance)
+    return Response(document, status=202)
 
 
 def deleted() -> Response:
     return Response({})
 
 
-def bound(binding: ServiceBinding, *, is_new: bool) -> Response:
-    return Response({"credentials": binding.credentials}, status=201 if is_new else 200)
+def instance(row: ServiceInstance) -> Response:
+    """What it has, not what its plan has by now (OSB 2.17, Fetching)."""
+    document = {"service_id": row.plan.offering_id, "plan_id": row.plan_id}
+    version = row.maintenance_version
+    return Response(
+        document
+        | _present(
+            parameters=row.parameters,
+            maintenance_info={"version": version} if version else None,
+        )
+        | _metadata(row)
+    )
+
+
+def _metadata(row: ServiceInstance) -> dict[str, Any]:
+    """Said with every answer: Cloud Controller forgets what an update leaves out."""
+    return {"metadata": {"attributes": {"engine": row.plan.offering.engine}}}
+
+
+def bound(
+    binding: ServiceBinding, *, status: int = 200, with_parameters: bool = False
+) -> Response:
+    credentials: Any = binding.credentials
+    document: dict[str, Any] = {
+        "credentials": credentials,
+        "endpoints": [
+            {"host": credentials["host"], "ports": [str(credentials["port"])]}
+        ],
+    }
+    if with_parameters:
+        document |= _present(parameters=binding.parameters)
+    return Response(document, status=status)
 
 
 def last_operation(operation: Operation) -> Response:
-    document = {"state": _STATES[Operation.State(operation.state)]}
+    state = _STATES[Operation.State(operation.state)]
     description = operation.error
-    if not description and operation.steps and not operation.is_finished:
-        description = operation.steps[-1]["text"]
-    return Response(document | _present(description=description))
+    if not description and not operation.is_finished:
+        description = operation.last_step
+    return Response({"state": state} | _present(description=description))

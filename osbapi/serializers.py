@@ -1,6 +1,7 @@
 """Requests as the specification has them; unknown fields are ignored (OSB 2.17)."""
 
 import json
+import math
 import re
 from typing import IO, Any
 
@@ -10,8 +11,9 @@ from rest_framework.parsers import BaseParser
 
 from osbapi.errors import MalformedRequest
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 LONGEST_ID = 500
+DEEPEST = 40
 
 
 class BodyParser(BaseParser):
@@ -30,8 +32,12 @@ class BodyParser(BaseParser):
             raise MalformedRequest(f"Content-Type: send application/json, not {kind}.")
         try:
             body = json.loads(
-                parser_context["request"]._request.body, parse_constant=_refuse_constant
+                parser_context["request"]._request.body,
+                parse_constant=_refuse_number,
+                parse_float=_finite,
+                object_pairs_hook=_without_duplicates,
             )
+            _check_storable(body, levels=DEEPEST)
         except (ValueError, RecursionError) as error:
             reason = "nested too deeply" if isinstance(error, RecursionError) else error
             raise MalformedRequest(f"The body is not JSON: {reason}.") from None
@@ -40,12 +46,46 @@ class BodyParser(BaseParser):
         return body
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+def _refuse_number(text: str) -> None:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return document
+
+
+def _check_storable(value: Any, *, levels: int) -> None:
+    """Raise ValueError for what the parser takes and a database does not."""
+    if levels == 0:
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate is a UnicodeEncodeError, so a ValueError
+        if "\0" in value:
+            raise ValueError("it contains a null character")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_storable(name, levels=levels - 1)
+            _check_storable(item, levels=levels - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_storable(item, levels=levels - 1)
 
 
 class TextField(serializers.CharField):
-    """A string and nothing else: DRF would take a number for one."""
+    """A string as it is: DRF would take a number for one, and trim it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -69,6 +109,12 @@ class ObjectField(serializers.DictField):
         return is_empty, {} if is_empty and value is None else value
 
 
+class MaintenanceField(serializers.Serializer[Any]):
+    """Only the version counts; {} is as good as absent (OSB-CHECKLIST 67)."""
+
+    version = TextField(required=False, max_length=100)
+
+
 class ProvisionRequest(serializers.Serializer[Any]):
     service_id = TextField()
     plan_id = TextField()
@@ -76,6 +122,7 @@ class ProvisionRequest(serializers.Serializer[Any]):
     space_guid = TextField(required=False, max_length=255)
     context = ObjectField()  # type: ignore[assignment]
     parameters = ObjectField()
+    maintenance_info = MaintenanceField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """organization_guid and space_guid may come in the context instead."""
@@ -86,15 +133,29 @@ class ProvisionRequest(serializers.Serializer[Any]):
                     {name: "It is required, here or in the context."}
                 )
             attrs[name] = str(value)[:255]
+        maintenance = attrs.pop("maintenance_info", None) or {}
+        attrs["maintenance_version"] = maintenance.get("version", "")
         return attrs
 
 
 class BindRequest(serializers.Serializer[Any]):
-    service_id = TextField()
-    plan_id = TextField()
+    """A rotation may name its predecessor and nothing else (OSB-CHECKLIST 120)."""
+
+    service_id = TextField(required=False)
+    plan_id = TextField(required=False)
+    predecessor_binding_id = TextField(required=False, max_length=LONGEST_ID)
     app_guid = TextField(required=False, allow_null=True, max_length=255)
     bind_resource = ObjectField()
     parameters = ObjectField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        names = ("service_id", "plan_id")
+        missing = [name for name in names if name not in attrs]
+        if missing and "predecessor_binding_id" not in attrs:
+            raise serializers.ValidationError(
+                dict.fromkeys(missing, "This field is required.")
+            )
+        return attrs
 
 
 class DeletionQuery(serializers.Serializer[Any]):

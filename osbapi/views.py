@@ -3,6 +3,9 @@
 import uuid
 from typing import Any
 
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
@@ -12,8 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from instances import errors
-from instances.models import Operation, ServiceBinding, ServiceInstance
-from instances.models.operation import EXCLUSIVE
+from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
 from instances.operations import bind, deprovision, provision, unbind
 from instances.operations.catalog import check_plan
 from instances.operations.execution import run_now, web_owner
@@ -53,13 +55,13 @@ class PlatformView(APIView):
             serializers.check_id(name, text)
 
     def finalize_response(
-        self, request: Any, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
+        self, request: Any, response: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         super().finalize_response(request, response, *args, **kwargs)
         identity = request_identity(request)
         if identity:
             response["X-Broker-API-Request-Identity"] = identity
-        response["Cache-Control"] = "no-store"
+        response.setdefault("Cache-Control", "no-store")
         return response
 
 
@@ -72,11 +74,25 @@ class Unknown(PlatformView):
 
 
 class Catalog(PlatformView):
-    def get(self, request: Request) -> Response:
-        return Response(responses.catalog())
+    def get(self, request: Request) -> HttpResponse:
+        """The document, or 304 to a platform that has it already."""
+        content = JSONRenderer().render(responses.catalog())
+        etag = responses.etag(content)
+        response = HttpResponse(content, content_type="application/json")
+        conditional = get_conditional_response(request._request, etag, None, response)
+        answer = conditional or response
+        answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+        return answer
 
 
 class Instance(PlatformView):
+    def get(self, request: Request, instance_id: str) -> Response:
+        instance = ServiceInstance.objects.get_live(instance_id)
+        _check_hints(instance, request)
+        if instance.state != ServiceInstance.State.READY:
+            raise errors.NotFound("This service instance cannot be fetched now.")
+        return responses.instance(instance)
+
     def put(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)
         wish = serializers.read(serializers.ProvisionRequest, request.data)
@@ -89,11 +105,11 @@ class Instance(PlatformView):
         )
         if is_new and not is_async:
             operation = _succeeded(run_now(operation))
-        if not operation.is_finished and not is_async:
+        if operation.is_finished:
+            return responses.provisioned(operation, is_new=is_new)
+        if not is_async:
             raise errors.ConcurrencyError
-        return responses.provisioned(
-            operation, is_new=is_new, in_progress=not operation.is_finished
-        )
+        return responses.accepted(operation)
 
     def delete(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)
@@ -120,21 +136,26 @@ class LastOperation(PlatformView):
         instance = ServiceInstance.objects.find_last(instance_id)
         if instance is None:
             raise errors.NotFound("There is no such service instance.")
-        operation = _named_operation(instance, request.query_params.get("operation"))
-        return responses.last_operation(operation)
-
-
-def _named_operation(instance: ServiceInstance, name: str | None) -> Operation:
-    """The one that the platform names, else the newest of the instance."""
-    rows = Operation.objects.filter(instance__key=instance.key, kind__in=EXCLUSIVE)
-    try:
-        named = rows.filter(pk=uuid.UUID(name or "")).first()
-    except ValueError:
-        named = None
-    return named or rows.filter(instance=instance).latest("created_at")
+        _check_hints(instance, request)
+        # Of this id's former instances too: a platform may ask for an old one.
+        rows = Operation.objects.filter(
+            instance__key=instance.key, kind__in=responses.POLLED
+        )
+        named = _find_named(rows, request.query_params.get("operation"))
+        return responses.last_operation(
+            named or rows.filter(instance=instance).latest("created_at")
+        )
 
 
 class Binding(PlatformView):
+    def get(self, request: Request, instance_id: str, binding_id: str) -> Response:
+        instance = ServiceInstance.objects.get_live(instance_id)
+        _check_hints(instance, request)
+        binding = ServiceBinding.objects.get_live(instance, binding_id)
+        if binding.state != ServiceBinding.State.READY:
+            raise errors.NotFound("There is no such service binding.")
+        return responses.bound(binding, with_parameters=True)
+
     def put(self, request: Request, instance_id: str, binding_id: str) -> Response:
         serializers.accepts_incomplete(request.query_params)
         wish = serializers.read(serializers.BindRequest, request.data)
@@ -142,8 +163,12 @@ class Binding(PlatformView):
         binding, operation = bind.accept(
             instance_guid=instance_id,
             guid=binding_id,
-            offering_id=wish.pop("service_id"),
-            app_guid=app_guid or str(wish["bind_resource"].get("app_guid") or ""),
+            offering_id=wish.pop("service_id", ""),
+            plan_id=wish.pop("plan_id", ""),
+            app_guid=(app_guid or str(wish["bind_resource"].get("app_guid") or ""))[
+                :255
+            ],
+            predecessor_guid=wish.pop("predecessor_binding_id", ""),
             actor=actor(request),
             owner=web_owner(),
             **wish,
@@ -151,7 +176,7 @@ class Binding(PlatformView):
         if operation is not None:
             _succeeded(run_now(operation))
             binding = ServiceBinding.objects.get(pk=binding.pk)
-        return responses.bound(binding, is_new=operation is not None)
+        return responses.bound(binding, status=201 if operation else 200)
 
     def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:
         serializers.accepts_incomplete(request.query_params)
@@ -166,6 +191,51 @@ class Binding(PlatformView):
         )
         _succeeded(run_now(operation))
         return responses.deleted()
+
+
+class LastBindingOperation(PlatformView):
+    def get(self, request: Request, instance_id: str, binding_id: str) -> Response:
+        """Binds are synchronous; a platform that lost the answer may still ask."""
+        instance = ServiceInstance.objects.get_live(instance_id)
+        _check_hints(instance, request)
+        rows = Operation.objects.filter(
+            instance=instance,
+            binding__guid=binding_id,
+            kind__in=(Kind.BIND, Kind.UNBIND),
+        )
+        named = _find_named(rows, request.query_params.get("operation"))
+        operation = named or rows.order_by("created_at").last()
+        if operation is None:
+            raise errors.NotFound("There is no such service binding.")
+        return responses.last_operation(operation)
+
+
+def _find_named(rows: QuerySet[Operation], name: str | None) -> Operation | None:
+    """The operation that the platform names, if it is one of these."""
+    try:
+        return rows.filter(pk=uuid.UUID(name or "")).first()
+    except ValueError:
+        return None
+
+
+def _check_hints(instance: ServiceInstance, request: Request) -> None:
+    """OSB 2.17: service_id and plan_id may be left out of a query, not be wrong."""
+    hints = request.query_params
+    offering = instance.plan.offering_id
+    if hints.get("service_id", offering) != offering:
+        raise errors.InvalidRequest("service_id: it is not this instance's offering.")
+    plans = {instance.plan_id, *_former_plans(instance)}
+    if hints.get("plan_id", instance.plan_id) not in plans:
+        raise errors.InvalidRequest("plan_id: it is not this instance's plan.")
+
+
+def _former_plans(instance: ServiceInstance) -> list[str]:
+    """While a plan change is polled, the platform names the old plan."""
+    return [
+        operation.request["former_plan_id"]
+        for operation in instance.operations.filter(kind=Kind.UPDATE)
+        if "former_plan_id" in operation.request
+    ]
 
 
 def _succeeded(operation: Operation) -> Operation:

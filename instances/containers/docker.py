@@ -31,7 +31,7 @@ _PORT_TAKEN = re.compile(
     r"port is already allocated|address already in use|ports are not available", re.I
 )
 _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _clients = threading.local()
 
 

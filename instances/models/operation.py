@@ -18,12 +18,13 @@ from instances.models.service_instance import ServiceInstance
 
 class Kind(models.TextChoices):
     PROVISION = "provision"
+    UPDATE = "update"
     BIND = "bind"
     UNBIND = "unbind"
     DEPROVISION = "deprovision"
 
 
-EXCLUSIVE = (Kind.PROVISION, Kind.DEPROVISION)
+EXCLUSIVE = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
 """One at a time per service instance; the others are one at a time per binding."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""
@@ -58,6 +59,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         *,
         actor: Actor,
         binding: ServiceBinding | None = None,
+        request: dict[str, Any] | None = None,
         owner: str = "",
     ) -> "Operation":
         """Record the work, claimed at once if an owner is given.
@@ -69,11 +71,13 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             kind=kind,
             instance=instance,
             binding=binding,
+            request=request or {},
             exclusive_instance=instance if kind in EXCLUSIVE else None,
             exclusive_binding=binding,
             is_urgent=kind in URGENT,
             requested_by=f"{actor.kind} {actor.name}"[:255],
             request_id=actor.request_id[:255],
+            not_before=Now(),  # the database's clock, not this process's
             deadline_at=Now() + timedelta(seconds=instance.plan.operation_deadline_s),
         )
         if owner:
@@ -109,7 +113,11 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Hand the owner's operations back for anyone to go on with."""
         running = self.filter(owner=owner, state=OperationState.RUNNING)
         return running.update(
-            state=OperationState.QUEUED, owner="", leased_until=None, not_before=Now()
+            state=OperationState.QUEUED,
+            owner="",
+            leased_until=None,
+            not_before=Now(),
+            handed_back=F("handed_back") + 1,
         )
 
     def cancel(self, reason: str) -> int:
@@ -153,10 +161,14 @@ class Operation(models.Model):
     state = models.CharField(
         max_length=20, choices=OperationState, default=OperationState.QUEUED
     )
+    request = models.JSONField(default=dict)
+    """What is wanted, for kinds that the rows do not say it of."""
     steps = models.JSONField(default=list)
     """[{"at": ISO 8601, "text": sentence}], oldest first."""
     owner = models.CharField(max_length=100, blank=True)
     attempts = models.PositiveIntegerField(default=0)
+    handed_back = models.PositiveIntegerField(default=0)
+    """How many attempts ended in an orderly stop of the process: they do not count."""
     leased_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(default=timezone.now)
     deadline_at = models.DateTimeField()
@@ -183,6 +195,15 @@ class Operation(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.state not in UNFINISHED
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count, those that ended in a crash included."""
+        return self.attempts - self.handed_back
+
+    @property
+    def last_step(self) -> str:
+        return str(self.steps[-1]["text"]) if self.steps else ""
 
     def claim(self, owner: str, *, even_waiting: bool = False) -> bool:
         """Take the lease if nobody else has. A waiting one is not due yet."""

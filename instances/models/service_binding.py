@@ -42,6 +42,10 @@ class ServiceBinding(StatefulModel):
     instance = models.ForeignKey(
         ServiceInstance, on_delete=models.PROTECT, related_name="bindings"
     )
+    predecessor = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="successors"
+    )
+    expires_at = models.DateTimeField(null=True)
     app_guid = models.CharField(max_length=255, blank=True)
     bind_resource = models.JSONField(default=dict, blank=True)
     parameters = models.JSONField(default=dict, blank=True)

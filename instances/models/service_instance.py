@@ -62,6 +62,8 @@ class ServiceInstance(StatefulModel):
     organization_guid = models.CharField(max_length=255, blank=True)
     space_guid = models.CharField(max_length=255, blank=True)
     instance_name = models.CharField(max_length=255, blank=True)
+    maintenance_version = models.CharField(max_length=100, blank=True)
+    """The version of the image that it runs, in its plan's counting."""
     state = models.CharField(
         max_length=20, choices=InstanceState, default=InstanceState.PROVISIONING
     )

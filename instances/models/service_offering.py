@@ -15,6 +15,11 @@ class ServiceOffering(models.Model):
     description = models.CharField(max_length=255)
     engine = models.CharField(max_length=50)
     bindable = models.BooleanField(default=True)
+    plan_updateable = models.BooleanField(
+        "plan can be changed",
+        default=True,
+        help_text="Whether cf update-service may move an instance to another plan.",
+    )
     tags = models.JSONField(default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     active = models.BooleanField(default=True)
@@ -47,6 +52,29 @@ class ServicePlan(models.Model):
     )
     connections = models.PositiveIntegerField(
         "connections per binding", default=20, validators=[MinValueValidator(1)]
+    )
+    maintenance_version = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="SemVer 2.0, such as 1.0.0. Raise it when the image has changed: "
+        "instances with another version can be upgraded.",
+    )
+    maintenance_description = models.CharField(
+        max_length=255, blank=True, help_text="What an upgrade means for the app."
+    )
+    instance_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="At most so many instances; empty: no limit."
+    )
+    organization_limit = models.PositiveIntegerField(
+        "limit per organization",
+        null=True,
+        blank=True,
+        help_text="At most so many instances for each organization; empty: no limit.",
+    )
+    standby = models.PositiveIntegerField(
+        "standby containers",
+        default=0,
+        help_text="So many started databases wait for the next service instances.",
     )
     maximum_polling_duration = models.PositiveIntegerField(
         "maximum polling duration (s)",

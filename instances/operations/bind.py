@@ -33,6 +33,7 @@ def accept(
     app_guid: str,
     actor: Actor,
     owner: str,
+    predecessor_guid: str = "",
 ) -> tuple[ServiceBinding, Operation | None]:
     """Record the wish, claimed by the owner for running it at once.
 
@@ -51,9 +52,13 @@ def accept(
     def attempt() -> tuple[ServiceBinding, Operation | None]:
         with transaction.atomic():
             instance = ServiceInstance.objects.get_live(instance_guid)
-            check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
+            if predecessor_guid:
+                _succeed_to(predecessor_guid, instance, wish)
+            else:
+                check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
             # Locked, so that no exclusive operation begins before ours is recorded.
             ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+            instance.refresh_from_db(fields=["state"])
             existing = ServiceBinding.objects.find_live(instance, guid)
             if existing is not None:
                 return _repeat(existing, wish), None
@@ -69,6 +74,19 @@ def accept(
             return wish, operation
 
     return until_free(attempt)
+
+
+def _succeed_to(guid: str, instance: ServiceInstance, wish: ServiceBinding) -> None:
+    """Take over what a rotation does not say again (OSB 2.17, Binding Rotation)."""
+    predecessor = ServiceBinding.objects.find_live(instance, guid)
+    if predecessor is None or predecessor.state != ServiceBinding.State.READY:
+        raise errors.InvalidRequest(
+            "predecessor_binding_id: this service instance has no such binding."
+        )
+    wish.predecessor = predecessor
+    wish.app_guid = wish.app_guid or predecessor.app_guid
+    wish.bind_resource = wish.bind_resource or predecessor.bind_resource
+    wish.parameters = wish.parameters or predecessor.parameters
 
 
 def _refuse_parameters(parameters: dict[str, Any]) -> None:
@@ -89,7 +107,7 @@ def _refuse_unusable(instance: ServiceInstance) -> None:
 
 def _repeat(existing: ServiceBinding, wish: ServiceBinding) -> ServiceBinding:
     """OSB 2.17, Binding: the same again is answered, anything else is 409."""
-    compared = ("parameters", "bind_resource", "app_guid")
+    compared = ("parameters", "bind_resource", "app_guid", "predecessor_id")
     different = [n for n in compared if getattr(existing, n) != getattr(wish, n)]
     if different:
         raise errors.Conflict(
@@ -126,12 +144,14 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
     """A half-made user may exist: the worker drops it as soon as it can (F3, F66)."""
     binding, instance = work.operation.binding, work.operation.instance
     assert binding is not None
+    state = ServiceBinding.State
     with work.failing(error):
-        binding.move(
-            ServiceBinding.State.DELETING,
-            only_from=(ServiceBinding.State.CREATING,),
-        )
-        Operation.objects.enqueue(Kind.UNBIND, instance, binding=binding, actor=WORKER)
+        half_made = ServiceBinding.objects.filter(pk=binding.pk, state=state.CREATING)
+        # Unless a deprovision has taken it away already.
+        if half_made.update(state=state.DELETING):
+            Operation.objects.enqueue(
+                Kind.UNBIND, instance, binding=binding, actor=WORKER
+            )
 
 
 def _clean_up(work: Work) -> None:

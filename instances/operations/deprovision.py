@@ -72,6 +72,8 @@ def _perform(work: Work) -> None:
             container.host.note_contact(error.detail)
             raise
     with work.succeeding():
+        # Binds and unbinds that were recorded just before this deletion was.
+        instance.operations.all().cancel("The service instance has been deleted.")
         instance.bindings.exclude(state=ServiceBinding.State.GONE).update(
             state=ServiceBinding.State.GONE,
             live_key=None,

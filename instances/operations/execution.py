@@ -62,8 +62,8 @@ def _attempt(verb: Verb, work: Work) -> None:
         raise
     except errors.Transient as error:
         _log_failure(operation, error)
-        if verb.max_attempts is None or operation.attempts < verb.max_attempts:
-            operation.retry_later(error, delay_s=_delay_s(operation.attempts))
+        if verb.max_attempts is None or operation.tries < verb.max_attempts:
+            operation.retry_later(error, delay_s=_delay_s(operation.tries))
         else:
             _give_up(verb, work, error)
     except errors.BrokerError as error:
@@ -101,18 +101,18 @@ def _is_spent(verb: Verb, operation: Operation) -> bool:
     """Attempts that ended in a crash count too, so that none goes on for ever."""
     if verb.max_attempts is None:
         return False
-    return operation.attempts > verb.max_attempts or operation.is_overdue()
+    return operation.tries > verb.max_attempts or operation.is_overdue()
 
 
 def _last_error(operation: Operation) -> errors.BrokerError:
     return errors.BrokerError(
         operation.error or "The service broker was interrupted too often.",
-        detail=operation.detail or f"{operation.attempts - 1} attempts did not finish",
+        detail=operation.detail or f"{operation.tries - 1} attempts did not finish",
     )
 
 
-def _delay_s(attempts: int) -> float:
-    return float(min(2 ** (attempts - 1), LONGEST_DELAY_S))
+def _delay_s(tries: int) -> float:
+    return float(min(2 ** max(0, tries - 1), LONGEST_DELAY_S))
 
 
 def _log_failure(operation: Operation, error: errors.BrokerError) -> None:

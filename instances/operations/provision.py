@@ -20,6 +20,7 @@ from instances.models import (
 from instances.models.docker_host import STRANGER_REST, PortLease
 from instances.operations import hosts
 from instances.operations.catalog import get_plan
+from instances.operations.limits import check_limits
 from instances.operations.work import Verb, Work
 
 READY_LIMIT_S = 60.0
@@ -39,13 +40,15 @@ def accept(
     organization_guid: str,
     space_guid: str,
     actor: Actor,
+    maintenance_version: str = "",
     owner: str = "",
 ) -> tuple[Operation, bool]:
     """Record the wish; with an owner, claimed for running it at once.
 
     Return the operation and whether this call has created it: a repeat of the
     same wish gets the first one's. Raise InvalidRequest, NoCapacity, Conflict if
-    the id is in use with other attributes, ConcurrencyError if it is being deleted.
+    the id is in use with other attributes, ConcurrencyError if it is being deleted,
+    MaintenanceInfoConflict if the platform knows another version of the plan.
     """
     plan = get_plan(offering_id, plan_id)
     wish = ServiceInstance.new(
@@ -55,14 +58,19 @@ def accept(
         context=context,
         organization_guid=organization_guid,
         space_guid=space_guid,
+        maintenance_version=plan.maintenance_version,
     )
     existing = ServiceInstance.objects.find_live(guid)
     if existing is None:
         _refuse_parameters(parameters)
         _refuse_inactive(plan)
+        if maintenance_version and maintenance_version != plan.maintenance_version:
+            raise errors.MaintenanceInfoConflict
         placement.check_capacity(plan)
         try:
             with transaction.atomic():
+                ServicePlan.objects.select_for_update().get(pk=plan.pk)
+                check_limits(plan, organization_guid)
                 wish.save(force_insert=True)
                 AuditEvent.record(actor, "provision", wish, plan=str(plan))
                 operation = Operation.objects.enqueue(
@@ -71,7 +79,9 @@ def accept(
                 return operation, True
         except IntegrityError:
             # The same request, delivered twice at once: the other one has won.
-            existing = ServiceInstance.objects.get_live(guid)
+            existing = ServiceInstance.objects.find_live(guid)
+            if existing is None:
+                raise
     return _repeat(existing, wish), False
 
 

@@ -22,30 +22,41 @@ def reconcile(host: DockerHost) -> None:
     Raise HostUnreachable.
     """
     # Rows first: a container listed afterwards has had its row before.
-    rows = {row.name: row for row in host.containers.select_related("host")}
+    wanted = host.containers.exclude(state=Container.State.GONE)
+    rows = {row.name: row for row in wanted.select_related("host")}
     found = hosts.connect(host).list(broker_id=str(Broker.this().broker_id))
     host.note_contact()
     for status in found:
         row = rows.get(status.name)
         if row is None:
-            _report_stranger(host, status)
-        elif row.state == Container.State.GONE:
-            hosts.remove_if_unwanted(row)
+            _settle_unwanted(host, status)
         elif row.state == Container.State.IN_USE and not status.is_running:
             _start(host, status)
     for row in rows.values():
         if row.state == Container.State.RETIRING:
-            hosts.remove_if_unwanted(row)
+            _remove(row)
 
 
-def _report_stranger(host: DockerHost, status: ContainerStatus) -> None:
+def _remove(row: Container) -> None:
+    """One that cannot be removed must not keep the others."""
+    try:
+        hosts.remove_if_unwanted(row)
+    except errors.BrokerError as error:
+        logger.warning("container=%s does not go away: %s", row, error.detail)
+
+
+def _settle_unwanted(host: DockerHost, status: ContainerStatus) -> None:
+    """A late create of one that is gone is removed; one without a row is only named."""
     try:
         label = uuid.UUID(status.labels.get(CONTAINER_LABEL, ""))
     except ValueError:
         label = None
-    # A row that has been written since the rows were read.
-    if label is None or not Container.objects.filter(pk=label).exists():
+    row = Container.objects.filter(pk=label).first() if label else None
+    if row is None:
         logger.warning("host=%s container=%s has no row", host, status.name)
+    else:
+        # Read anew: its row may have been written since the others were read.
+        _remove(row)
 
 
 def _start(host: DockerHost, status: ContainerStatus) -> None:
