@@ -1,0 +1,109 @@
+"""A database engine in memory: it lives in the containers of a memory host."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from instances import errors
+from instances.engines import Endpoint, User
+from instances.engines.mariadb import MariaDB
+from tests.fakes.containers import FakeContainer, Machine
+from tests.fakes.faults import Faults, counted
+
+
+class Refused(Exception):
+    """The server has refused a user."""
+
+
+@dataclass
+class Account:
+    user: User
+    sessions: int = 0
+
+
+class FakeSession:
+    """A user's open connection."""
+
+    def __init__(self, server: FakeContainer, account: Account) -> None:
+        self._server, self._account = server, account
+
+    def write(self, database: str) -> None:
+        name = self._account.user.name
+        if self._server.users.get(name) is not self._account:
+            raise Refused("the connection has ended")
+        if database != self._account.user.database:
+            raise Refused("no rights")
+        self._server.databases[database].append(name)
+
+    def close(self) -> None:
+        self._account.sessions -= 1
+
+
+class FakeEngine:
+    """MariaDB's manners without its server."""
+
+    name = "mariadb"
+    port = 3306
+
+    def __init__(
+        self, machines: Callable[[], Iterable[Machine]], faults: Faults
+    ) -> None:
+        self._machines, self.faults = machines, faults
+        self.is_down = False
+
+    def refuse_if_down(self) -> None:
+        if self.is_down:
+            raise errors.EngineUnreachable(detail="the engine is down")
+
+    def environment(self, admin_secret: str) -> dict[str, str]:
+        return MariaDB().environment(admin_secret)
+
+    @counted
+    def check(self, endpoint: Endpoint) -> None:
+        self._server(endpoint)
+
+    @counted
+    def create_database(self, endpoint: Endpoint, name: str) -> None:
+        self._server(endpoint).databases.setdefault(name, [])
+
+    @counted
+    def create_user(self, endpoint: Endpoint, user: User) -> None:
+        users = self._server(endpoint).users
+        users.setdefault(user.name, Account(user)).user = user
+
+    @counted
+    def drop_user(self, endpoint: Endpoint, name: str) -> None:
+        self._server(endpoint).users.pop(name, None)
+
+    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
+        return MariaDB().credentials(host, port, user)
+
+    def log_in(
+        self, host: str, port: int, *, username: str, password: str
+    ) -> FakeSession:
+        """What an app does. Raise Refused."""
+        server = self._listening(host, port)
+        account = None if server is None else server.users.get(username)
+        if server is None or account is None or account.user.password != password:
+            raise Refused("access denied")
+        if account.sessions >= account.user.connections:
+            raise Refused("too many connections")
+        account.sessions += 1
+        return FakeSession(server, account)
+
+    def users(self, endpoint: Endpoint) -> list[str]:
+        return sorted(self._server(endpoint).users)
+
+    def _server(self, endpoint: Endpoint) -> FakeContainer:
+        server = self._listening(endpoint.host, endpoint.port)
+        verifier = self.environment(endpoint.admin_secret)
+        if server is None or server.spec.environment != verifier:
+            raise errors.EngineUnreachable(detail="nobody there, or access denied")
+        return server
+
+    def _listening(self, host: str, port: int) -> FakeContainer | None:
+        for machine in self._machines():
+            for container in machine.running():
+                if container.address == (host, port):
+                    return container
+        return None

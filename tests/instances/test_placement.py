@@ -1,0 +1,89 @@
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from instances import errors, placement
+from instances.models import DockerHost, PortLease
+from tests.fakes import make_host, make_plan
+from tests.instances.base import DomainTestCase
+
+
+class PlaceTest(DomainTestCase):
+    def test_the_row_has_the_plans_image_and_limits(self):
+        container = placement.place(self.plan)
+        assert container.image == self.plan.image
+        assert container.memory_mb == self.plan.memory_mb
+        assert container.pids == self.plan.pids
+        assert container.state == "starting"
+
+    def test_each_container_has_a_secret_of_its_own(self):
+        """S22."""
+        secrets = {placement.place(self.plan).admin_secret for _ in range(3)}
+        assert len(secrets) == 3 and min(map(len, secrets)) >= 32
+
+    def test_the_emptiest_host_is_chosen(self):
+        roomy = make_host("two", memory_mb=self.host.memory_mb * 2)
+        assert placement.place(self.plan).host == roomy
+
+    def test_a_cordoned_host_is_never_chosen(self):
+        make_host("two", state=DockerHost.State.CORDONED, memory_mb=10**6)
+        assert placement.place(self.plan).host == self.host
+
+    def test_a_host_with_a_problem_is_the_last_choice(self):
+        """F32."""
+        make_host("two", memory_mb=10**6, problem="does not answer")
+        assert placement.place(self.plan).host == self.host
+
+    def test_a_host_with_a_problem_is_still_a_choice(self):
+        self.host.note_contact("does not answer")
+        assert placement.place(self.plan).host == self.host
+
+    def test_the_budget_is_kept(self):
+        """F59, S60."""
+        DockerHost.objects.update(memory_mb=self.plan.memory_mb * 2)
+        placement.place(self.plan)
+        placement.place(self.plan)
+        with pytest.raises(errors.NoCapacity):
+            placement.place(self.plan)
+
+    def test_the_lowest_free_port_is_leased(self):
+        ports = [placement.place(self.plan).port for _ in range(3)]
+        assert ports == [20000, 20001, 20002]
+
+    def test_a_port_that_rests_is_not_used(self):
+        """F112."""
+        placement.place(self.plan).lease.release()
+        assert placement.place(self.plan).port == 20001
+
+    def test_a_port_that_has_rested_is_used_again(self):
+        placement.place(self.plan).lease.release()
+        PortLease.objects.update(resting_until=Now() - timedelta(seconds=1))
+        assert placement.place(self.plan).port == 20000
+
+    def test_no_free_port_is_no_capacity(self):
+        DockerHost.objects.update(port_min=20000, port_max=20000)
+        placement.place(self.plan)
+        with pytest.raises(errors.NoCapacity):
+            placement.place(self.plan)
+
+    def test_a_host_without_a_free_port_gives_way_to_another(self):
+        roomy = make_host("two", memory_mb=10**6, port_min=20000, port_max=20000)
+        assert placement.place(self.plan).host == roomy
+        assert placement.place(self.plan).host == self.host
+
+    def test_no_host_is_no_capacity(self):
+        DockerHost.objects.all().delete()
+        with pytest.raises(errors.NoCapacity):
+            placement.place(self.plan)
+
+
+class CheckCapacityTest(DomainTestCase):
+    def test_room_is_fine(self):
+        placement.check_capacity(self.plan)
+
+    def test_a_plan_larger_than_every_host_is_refused(self):
+        """F59: before anything is recorded."""
+        with pytest.raises(errors.NoCapacity) as caught:
+            placement.check_capacity(make_plan("huge", memory_mb=10**6))
+        assert "MiB" in caught.value.detail and "MiB" not in str(caught.value)

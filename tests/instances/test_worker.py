@@ -1,0 +1,129 @@
+import threading
+from datetime import timedelta
+from unittest import mock
+
+from django.db import OperationalError
+from django.db.models.functions import Now
+from django.test import TransactionTestCase
+
+from instances.models import DockerHost, Operation, Worker
+from instances.worker import WorkerProcess
+from tests.fakes import drain, make_host, make_plan
+from tests.instances.base import DomainTestCase, Wishes
+
+
+class WorkerPartsTest(DomainTestCase):
+    """Each loop's body, run once in this thread."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.process = WorkerProcess(threads=1)
+        self.process._stopping = mock.Mock(wraps=threading.Event())
+        self.process._stopping.wait.side_effect = lambda *_: None
+        # This thread's connection is the test's: it stays open.
+        for name in ("connection", "close_old_connections"):
+            self.enterContext(mock.patch(f"instances.worker.{name}"))
+
+    def test_work_runs_what_is_due(self):
+        self.accept_provision()
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        self.process._work(self.process._owners[0])
+        assert Operation.objects.get().state == "succeeded"
+
+    def test_work_waits_when_there_is_nothing(self):
+        self.process._work(self.process._owners[0])
+        self.process._stopping.wait.assert_called_once()
+
+    def test_a_beat_shows_life_and_keeps_the_leases(self):
+        """F22."""
+        operation = self.provision_operation()
+        owner = self.process._owners[0]
+        Operation.objects.update(owner=owner, leased_until=Now() - timedelta(seconds=1))
+        self.process._beat()
+        assert Worker.objects.alive().count() == 1
+        assert not Operation.objects.claimable().filter(pk=operation.pk).exists()
+
+    def test_a_host_that_is_due_is_reconciled_once(self):
+        """F30: one worker at a time takes a host."""
+        self.process._keep_house()
+        self.process._keep_house()
+        assert self.faults.calls.count("list") == 1
+
+    def test_a_dead_host_is_noted_and_delays_no_other(self):
+        """I13."""
+        make_host("two")
+        self.world.machine.is_down = True
+        self.process._keep_house()
+        problems = DockerHost.objects.order_by("name").values_list("problem", flat=True)
+        assert [bool(problem) for problem in problems] == [True, False]
+
+    def test_hand_back_frees_what_it_held_and_its_name(self):
+        """F28."""
+        self.provision_operation()
+        Operation.objects.update(owner=self.process._owners[0])
+        self.process._beat()
+        self.process._hand_back()
+        operation = Operation.objects.get()
+        assert (operation.state, operation.owner) == ("queued", "")
+        assert not Worker.objects.exists()
+
+    def test_a_database_that_is_down_is_waited_for(self):
+        """F117."""
+        body = mock.Mock(side_effect=[OperationalError("gone"), None])
+        self.process._stopping.is_set.side_effect = [False, False, True]
+        self.process._guarded(body)
+        assert body.call_count == 2
+
+    def test_a_bug_in_a_body_does_not_end_the_thread(self):
+        """F26."""
+        body = mock.Mock(side_effect=[ValueError("a bug"), None])
+        self.process._stopping.is_set.side_effect = [False, False, True]
+        with self.assertLogs("instances.worker", "ERROR"):
+            self.process._guarded(body)
+        assert body.call_count == 2
+
+
+class WorkerProcessTest(Wishes, TransactionTestCase):
+    """The whole, with real threads."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        make_plan()
+        make_host()
+
+    def run_until(self, condition: threading.Event) -> None:
+        process = WorkerProcess(threads=2)
+        thread = threading.Thread(target=process.run)
+        thread.start()
+        try:
+            assert condition.wait(20)
+        finally:
+            process.stop()
+            thread.join(20)
+        assert not thread.is_alive()
+
+    def test_it_works_off_the_queue_and_stops(self):
+        done = threading.Event()
+        self.faults.on("create_database", done.set, nth=3)
+        for number in range(3):
+            self.accept_provision(f"i-{number}")
+        self.run_until(done)
+        drain()
+        states = set(Operation.objects.values_list("state", flat=True))
+        assert states == {"succeeded"}
+        assert len(self.world.containers()) == 3
+        assert self.faults.calls.count("create") == 3
+
+    def test_stopped_in_the_middle_it_hands_back(self):
+        """F28."""
+        self.world.engine.is_down = True
+        waiting = threading.Event()
+        self.faults.on("check", waiting.set)
+        self.accept_provision()
+        self.run_until(waiting)
+        operation = Operation.objects.get()
+        assert (operation.state, operation.owner) == ("queued", "")
+        self.world.engine.is_down = False
+        drain()
+        assert Operation.objects.get().state == "succeeded"
+        assert self.faults.calls.count("remove") == 0
