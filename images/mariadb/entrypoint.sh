@@ -11,18 +11,33 @@ if [[ ! ${ADMIN_HASH:-} =~ ^\*[0-9A-F]{40}$ ]]; then
 fi
 marker=$APPLIED/${ADMIN_HASH#\*}
 
+# The server writes its settings anew each time, since it cannot overwrite a file: the
+# newest that was written to its last line counts.
+settings=
+for file in "$APPLIED"/settings-*.sql; do
+    if [ -e "$file" ] && [ "$(tail -n 1 "$file")" = "-- complete" ]; then settings=$file; fi
+done
+for file in "$APPLIED"/settings-*.sql; do
+    [ "$file" = "$settings" ] || rm -f "$file"
+done
+statements=${settings:+$(<"$settings")}
+
 # A plain restart must not undo a later change of the password by SQL.
-[ ! -e "$marker" ] || exec mariadbd "$@"
+if [ ! -e "$marker" ]; then
+    # Only the newest marker may stay: an older verifier can come back with a restore.
+    find "$APPLIED" -type f ! -name 'settings-*.sql' -delete
 
-# Only the newest marker may stay: an older verifier can come back with a restore.
-rm -f "$APPLIED"/*
-
-# The server runs these before it accepts a connection, and writes the marker itself
-# once all the others have succeeded; a crash in between makes the next start repeat them.
-identified="IDENTIFIED VIA mysql_native_password USING '$ADMIN_HASH'"
-exec mariadbd --init-file=/dev/stdin "$@" <<SQL
+    # The server writes the marker itself once all else has succeeded; a crash in
+    # between makes the next start repeat them.
+    identified="IDENTIFIED VIA mysql_native_password USING '$ADMIN_HASH'"
+    statements="$statements
 CREATE USER IF NOT EXISTS brokersite@'%' $identified;
 ALTER USER brokersite@'%' $identified;
 GRANT ALL PRIVILEGES ON *.* TO brokersite@'%' WITH GRANT OPTION;
-SELECT 'applied' INTO OUTFILE '$marker';
-SQL
+SELECT 'applied' INTO OUTFILE '$marker';"
+fi
+
+[ -n "$statements" ] || exec mariadbd "$@"
+
+# The server runs these before it accepts a connection.
+exec mariadbd --init-file=/dev/stdin "$@" <<<"$statements"

@@ -1,12 +1,21 @@
 """The engines, one line each. They know databases, not Docker."""
 
+from importlib import import_module
+
 from instances import errors
 from instances.engines.base import Endpoint, Engine, User, new_secret
-from instances.engines.mariadb import MariaDB
 
 __all__ = ["ENGINES", "Endpoint", "Engine", "User", "get_engine", "new_secret"]
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (MariaDB(),)}
+_MODULES = (
+    "mariadb",
+    "postgres",
+    "redis",
+)
+
+ENGINES: dict[str, Engine] = {
+    name: import_module(f"{__name__}.{name}").ENGINE for name in _MODULES
+}
 
 
 def get_engine(name: str) -> Engine:

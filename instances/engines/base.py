@@ -1,8 +1,19 @@
 """What the broker asks of a database engine, spoken over the engine's protocol."""
 
+import os
+import re
 import secrets
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from instances.engines import parameters as engine_parameters
+
+_OUR_NAME = re.compile(r"[a-z][a-z0-9]{1,31}")
+_USER_NAME = re.compile(r"u[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -23,6 +34,7 @@ class User:
     database: str
     connections: int
     """How many it may hold at once."""
+    read_only: bool = False
 
 
 class Engine(Protocol):
@@ -33,6 +45,11 @@ class Engine(Protocol):
 
     name: str
     port: int
+    create_schema: dict[str, Any]
+    """What create_database takes: JSON Schema draft 4."""
+    update_schema: dict[str, Any]
+    bind_schema: dict[str, Any]
+    """The fields of User that a platform may choose."""
 
     def environment(self, admin_secret: str) -> dict[str, str]:
         """The container's environment: a verifier of the secret, never the secret."""
@@ -40,13 +57,31 @@ class Engine(Protocol):
     def check(self, endpoint: Endpoint) -> None:
         """Log in as administrator and ask one query."""
 
-    def create_database(self, endpoint: Endpoint, name: str) -> None: ...
+    def create_database(
+        self,
+        endpoint: Endpoint,
+        name: str,
+        parameters: Mapping[str, Any] = engine_parameters.NONE,
+    ) -> bool:
+        """Create it, or give an existing one these parameters.
+
+        They are kept in the data directory. Return whether some take effect only
+        once the container is restarted. Raise InvalidRequest.
+        """
+
+    def update_database(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        """Change these parameters and no others; otherwise as create_database."""
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         """Create it, or give an existing one this password and these rights."""
 
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
         """Drop it and end its sessions; return when they are gone."""
+
+    def users(self, endpoint: Endpoint) -> set[str]:
+        """The names of the bindings' users that exist."""
 
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         """The document that an app gets, in the field's usual keys."""
@@ -55,3 +90,62 @@ class Engine(Protocol):
 def new_secret() -> str:
     """A password of 32 characters (192 bits) that needs no quoting anywhere."""
     return secrets.token_urlsafe(24)
+
+
+def our_name(name: str) -> str:
+    """The name as it is. Raise ValueError if this broker does not make such names.
+
+    Identifiers cannot be bound as values: an engine lets no other into a statement
+    (SECURITY S33).
+    """
+    if not _OUR_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name that this broker makes")
+    return name
+
+
+def binding_users(names: Iterable[str]) -> set[str]:
+    """Those that are a binding's: the server's own accounts have other names."""
+    return {name for name in names if _USER_NAME.fullmatch(name)}
+
+
+def relational_credentials(
+    scheme: str, host: str, port: int, user: User
+) -> dict[str, Any]:
+    """The keys of the 2014 broker, and those that buildpacks look for."""
+    address = f"{scheme}://{host}:{port}/{user.database}"
+    jdbc = f"jdbc:{address}?user={user.name}&password={user.password}"
+    return {
+        "uri": address.replace("://", f"://{user.name}:{user.password}@"),
+        "jdbcurl": jdbc,
+        "jdbcUrl": jdbc,
+        "name": user.database,
+        "database": user.database,
+        **login(host, port, user),
+    }
+
+
+def login(host: str, port: int, user: User) -> dict[str, Any]:
+    return {
+        "host": host,
+        "hostname": host,
+        "port": port,
+        "user": user.name,
+        "username": user.name,
+        "password": user.password,
+    }
+
+
+@contextmanager
+def hung_up_after(fileno: int, limit_s: float) -> Iterator[None]:
+    """Shut a driver's connection down once the limit is reached.
+
+    For drivers that else wait for ever for a server that has stopped in mid-answer.
+    """
+    with socket.socket(fileno=os.dup(fileno)) as line:
+        timer = threading.Timer(limit_s, line.shutdown, [socket.SHUT_RDWR])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -1,9 +1,7 @@
 """MariaDB, offered under MySQL's name too."""
 
-import hashlib
-import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,38 +9,91 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from instances import errors
-from instances.engines.base import Endpoint, User
+from instances.engines import parameters as fields
+from instances.engines.base import (
+    Endpoint,
+    Engine,
+    User,
+    binding_users,
+    our_name,
+    relational_credentials,
+)
+from instances.engines.verifiers import mysql_native_password
 
 ADMINISTRATOR = "brokersite"
 CONNECT_LIMIT_S = 5
 ANSWER_LIMIT_S = 10
 SESSIONS_LIMIT_S = 5.0
+SETTINGS_PATH = "/var/lib/mysql/.applied"
+"""Where the image lets the server write (secure-file-priv)."""
 
-_OUR_NAME = re.compile(r"[a-z][a-z0-9]{1,31}")
+CHARSETS = ["utf8mb4", "utf8mb3", "latin1", "ascii"]
+COLLATIONS = [
+    *("utf8mb4_unicode_520_ci", "utf8mb4_unicode_ci", "utf8mb4_general_ci"),
+    *("utf8mb4_bin", "utf8mb4_german2_ci", "utf8mb4_swedish_ci", "utf8mb4_danish_ci"),
+    *("utf8mb4_spanish_ci", "utf8mb4_polish_ci", "utf8mb4_czech_ci"),
+    *("utf8mb3_unicode_ci", "utf8mb3_general_ci", "utf8mb3_bin"),
+    *("latin1_swedish_ci", "latin1_german1_ci", "latin1_general_cs", "latin1_bin"),
+    *("ascii_general_ci", "ascii_bin"),
+]
+# None that changes how the broker's own statements are read.
+SQL_MODES = [
+    *("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "ERROR_FOR_DIVISION_BY_ZERO"),
+    *("NO_ENGINE_SUBSTITUTION", "NO_ZERO_DATE", "NO_ZERO_IN_DATE"),
+    *("NO_AUTO_VALUE_ON_ZERO", "NO_UNSIGNED_SUBTRACTION", "ONLY_FULL_GROUP_BY"),
+    *("ALLOW_INVALID_DATES", "ANSI_QUOTES", "PIPES_AS_CONCAT"),
+]
+SCHEMA = fields.schema(
+    "MariaDB",
+    charset=fields.choice("Character set", "Of tables that do not name one.", CHARSETS),
+    collation=fields.choice("Collation", "Of tables that do not name one.", COLLATIONS),
+    max_connections=fields.number(
+        "Connections", "For all bindings together.", lowest=10, highest=500
+    ),
+    sql_mode=fields.choices("SQL mode", "Of sessions that do not set one.", SQL_MODES),
+)
 
 
 class MariaDB:
     name = "mariadb"
     port = 3306
+    create_schema = SCHEMA
+    update_schema = SCHEMA
+    bind_schema = fields.BIND_SCHEMA
 
     def environment(self, admin_secret: str) -> dict[str, str]:
-        return {"ADMIN_HASH": _verifier(admin_secret)}
+        return {"ADMIN_HASH": mysql_native_password(admin_secret)}
 
     def check(self, endpoint: Endpoint) -> None:
         with _session(endpoint) as cursor:
             cursor.execute("SELECT 1")
 
-    def create_database(self, endpoint: Endpoint, name: str) -> None:
+    def create_database(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
+    ) -> bool:
+        _check(parameters)
         with _session(endpoint) as cursor:
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {_identifier(name)}")
+            _apply(cursor, name, parameters)
+        return False
+
+    def update_database(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        _check(parameters)
+        with _session(endpoint) as cursor:
+            _apply(cursor, name, parameters)
+        return False
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         account = _account(user.name)
-        verifier = _verifier(user.password)
+        verifier = mysql_native_password(user.password)
+        rights = "SELECT, SHOW VIEW" if user.read_only else "ALL PRIVILEGES"
         with _session(endpoint) as cursor:
             cursor.execute(f"CREATE USER IF NOT EXISTS {account} ACCOUNT LOCK")
+            cursor.execute(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")
             cursor.execute(
-                f"GRANT ALL PRIVILEGES ON {_identifier(user.database)}.* TO {account}"
+                f"GRANT {rights} ON {_identifier(user.database)}.* TO {account}"
             )
             # Last and at once, so that a half-made user cannot log in.
             cursor.execute(
@@ -73,23 +124,13 @@ class MariaDB:
         row = cursor.fetchone()
         return bool(row and row[0])
 
+    def users(self, endpoint: Endpoint) -> set[str]:
+        with _session(endpoint) as cursor:
+            cursor.execute("SELECT user FROM mysql.global_priv")
+            return binding_users(str(row[0]) for row in cursor.fetchall())
+
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        """The keys of the 2014 broker, and those that buildpacks look for."""
-        address = f"{host}:{port}/{user.database}"
-        jdbc = f"jdbc:mysql://{address}?user={user.name}&password={user.password}"
-        return {
-            "uri": f"mysql://{user.name}:{user.password}@{address}",
-            "jdbcurl": jdbc,
-            "jdbcUrl": jdbc,
-            "name": user.database,
-            "database": user.database,
-            "host": host,
-            "hostname": host,
-            "port": port,
-            "user": user.name,
-            "username": user.name,
-            "password": user.password,
-        }
+        return relational_credentials("mysql", host, port, user)
 
 
 @contextmanager
@@ -116,18 +157,55 @@ def _session(endpoint: Endpoint) -> Iterator[Cursor]:
         ) from error
 
 
-def _verifier(password: str) -> str:
-    """What mysql_native_password stores: it proves a password, and is none."""
-    inner = hashlib.sha1(password.encode(), usedforsecurity=False).digest()
-    return "*" + hashlib.sha1(inner, usedforsecurity=False).hexdigest().upper()
-
-
 def _identifier(name: str) -> str:
-    """Quote a name of ours; identifiers cannot be parameters (SECURITY S33)."""
-    if not _OUR_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name that this broker makes")
-    return f"`{name}`"
+    return f"`{our_name(name)}`"
 
 
 def _account(name: str) -> str:
     return f"{_identifier(name)}@'%'"
+
+
+def _check(parameters: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest."""
+    fields.check(SCHEMA, parameters)
+    charset, collation = parameters.get("charset"), parameters.get("collation")
+    if charset and collation and not collation.startswith(f"{charset}_"):
+        raise errors.InvalidRequest(
+            f"parameters: collation {collation} is not one of charset {charset}."
+        )
+
+
+def _apply(cursor: Cursor, name: str, parameters: Mapping[str, Any]) -> None:
+    """Parameters that have been checked: words of ours, and numbers."""
+    if "charset" in parameters:
+        cursor.execute(
+            f"ALTER DATABASE {_identifier(name)} CHARACTER SET {parameters['charset']}"
+        )
+    if "collation" in parameters:
+        cursor.execute(
+            f"ALTER DATABASE {_identifier(name)} COLLATE {parameters['collation']}"
+        )
+    settings = {}
+    if "max_connections" in parameters:
+        settings["max_connections"] = str(parameters["max_connections"])
+    if "sql_mode" in parameters:
+        settings["sql_mode"] = f"'{','.join(parameters['sql_mode'])}'"
+    for variable, value in settings.items():
+        cursor.execute(f"SET GLOBAL {variable} = {value}")
+    if settings:
+        _keep_settings(cursor)
+
+
+def _keep_settings(cursor: Cursor) -> None:
+    """Have the server write what a restart would forget, for the image's entrypoint.
+
+    It cannot overwrite a file: the newest name counts, if its last line is there.
+    """
+    cursor.execute(
+        "SELECT CONCAT('SET GLOBAL max_connections = ', @@GLOBAL.max_connections,"
+        " ';\nSET GLOBAL sql_mode = ', QUOTE(@@GLOBAL.sql_mode), ';\n-- complete\n')"
+        f" INTO DUMPFILE '{SETTINGS_PATH}/settings-{time.time_ns():020}.sql'"
+    )
+
+
+ENGINE: Engine = MariaDB()

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 import uuid
 
 import docker
@@ -9,12 +10,20 @@ import docker.errors
 import requests
 from django.conf import settings
 
-from instances.containers import BROKER_LABEL
+from instances import errors
+from instances.containers import BROKER_LABEL, CONTAINER_LABEL, ContainerSpec
+from instances.engines import Endpoint, Engine
 
-IMAGE = "brokersite/mariadb:10.11"
+IMAGES = {
+    "mariadb": "brokersite/mariadb:10.11",
+    "postgres": "brokersite/postgres:15",
+    "redis": "brokersite/redis:7.0",
+}
+IMAGE = IMAGES["mariadb"]
 ADDRESS = "127.0.0.1"
 BROKER_ID = f"test-{uuid.uuid4()}"
 """Label of all that this run makes: a run beside it is left alone."""
+READY_LIMIT_S = 30
 _ports = itertools.cycle(range(32000 + os.getpid() % 8 * 50, 32401))
 
 
@@ -28,12 +37,14 @@ def next_port() -> int:
 
 def client() -> docker.DockerClient:
     """Raise AssertionError that says what to do if there is no Docker or no image."""
+    image = ""
     try:
         made = docker.DockerClient(base_url=url(), timeout=30)
-        made.images.get(IMAGE)
+        for image in IMAGES.values():
+            made.images.get(image)
     except docker.errors.ImageNotFound:
         raise AssertionError(
-            f"Docker at {url()} has no image {IMAGE}: run bin/build-images"
+            f"Docker at {url()} has no image {image}: run bin/build-images"
         ) from None
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise AssertionError(
@@ -49,3 +60,31 @@ def remove_all(broker_id: str = BROKER_ID) -> None:
     api = client().api
     for row in api.containers(all=True, filters=with_label):
         api.remove_container(row["Id"], v=True, force=True)
+
+
+def spec_of(engine: Engine, admin_secret: str, *, image: str = "") -> ContainerSpec:
+    """A container of this engine, with a port of its own."""
+    identity = uuid.uuid4().hex
+    return ContainerSpec(
+        name=f"brokersite-test-{identity}",
+        image=image or IMAGES[engine.name],
+        environment=engine.environment(admin_secret),
+        port=engine.port,
+        publish_address=ADDRESS,
+        publish_port=next_port(),
+        memory_mb=256,
+        cpus=1.0,
+        pids=200,
+        labels={CONTAINER_LABEL: identity, BROKER_LABEL: BROKER_ID},
+    )
+
+
+def wait_for(engine: Engine, endpoint: Endpoint) -> None:
+    """Return once the administrator can log in."""
+    deadline = time.monotonic() + READY_LIMIT_S
+    while True:
+        try:
+            return engine.check(endpoint)
+        except errors.EngineUnreachable:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

@@ -218,6 +218,8 @@ class ContainerHostContract:
             host.describe,
             lambda: host.create(spec),
             lambda: host.start(spec.name),
+            lambda: host.restart(spec.name),
+            lambda: host.limit(spec),
             lambda: host.find(spec.name),
             lambda: host.list(broker_id=self.broker_id),
             lambda: host.remove(spec.name),

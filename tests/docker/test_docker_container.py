@@ -5,6 +5,7 @@ import socket
 import tempfile
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,26 @@ class UnreachableTest(SimpleTestCase):
         with pytest.raises(errors.HostUnreachable):
             DockerContainerHost("unix:///no/such.sock").describe()
         assert isinstance(host.describe(), HostDescription)
+
+
+class ChangeTest(DockerTestCase):
+    """What an update asks for."""
+
+    def test_limits_change_while_it_runs_and_a_restart_keeps_it(self):
+        made = self.start()
+        wanted = replace(made, memory_mb=256, cpus=0.75, pids=88)
+        self.host.limit(wanted)
+        seen = self.docker.api.inspect_container(made.name)["HostConfig"]
+        assert seen["Memory"] == seen["MemorySwap"] == 256 * 2**20
+        assert (seen["NanoCpus"], seen["PidsLimit"]) == (750_000_000, 88)
+        self.host.restart(made.name)
+        wait_until_ready(made)
+
+    def test_what_is_not_there_cannot_be_changed(self):
+        missing = spec()
+        for call in (lambda: self.host.limit(missing), self.restart(missing)):
+            with pytest.raises(errors.ContainerFailed):
+                call()
+
+    def restart(self, missing: ContainerSpec):
+        return lambda: self.host.restart(missing.name)

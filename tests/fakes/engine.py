@@ -1,12 +1,13 @@
 """A database engine in memory: it lives in the containers of a memory host."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from instances import errors
 from instances.engines import Endpoint, User
-from instances.engines.mariadb import MariaDB
+from instances.engines import parameters as fields
+from instances.engines.mariadb import SCHEMA, MariaDB
 from tests.fakes.containers import FakeContainer, Machine
 from tests.fakes.faults import Faults, counted
 
@@ -28,12 +29,23 @@ class FakeSession:
         self._server, self._account = server, account
 
     def write(self, database: str) -> None:
-        name = self._account.user.name
-        if self._server.users.get(name) is not self._account:
+        self._refuse(database, read_only=False)
+        self._server.databases[database].append(self._account.user.name)
+
+    def count(self, database: str) -> int:
+        self._refuse(database, read_only=True)
+        return len(self._server.databases[database])
+
+    def wipe(self, database: str) -> None:
+        self._refuse(database, read_only=False)
+        self._server.databases[database].clear()
+
+    def _refuse(self, database: str, *, read_only: bool) -> None:
+        user = self._account.user
+        if self._server.users.get(user.name) is not self._account:
             raise Refused("the connection has ended")
-        if database != self._account.user.database:
+        if database != user.database or user.read_only > read_only:
             raise Refused("no rights")
-        self._server.databases[database].append(name)
 
     def close(self) -> None:
         self._account.sessions -= 1
@@ -44,12 +56,16 @@ class FakeEngine:
 
     name = "mariadb"
     port = 3306
+    create_schema = update_schema = SCHEMA
+    bind_schema = fields.BIND_SCHEMA
 
     def __init__(
         self, machines: Callable[[], Iterable[Machine]], faults: Faults
     ) -> None:
         self._machines, self.faults = machines, faults
         self.is_down = False
+        self.parameters: dict[str, dict[str, Any]] = {}
+        """What each database was given, by its name."""
 
     def refuse_if_down(self) -> None:
         if self.is_down:
@@ -63,8 +79,22 @@ class FakeEngine:
         self._server(endpoint)
 
     @counted
-    def create_database(self, endpoint: Endpoint, name: str) -> None:
+    def create_database(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
+    ) -> bool:
+        fields.check(SCHEMA, parameters)
         self._server(endpoint).databases.setdefault(name, [])
+        self.parameters.setdefault(name, {}).update(parameters)
+        return False
+
+    @counted
+    def update_database(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> bool:
+        fields.check(SCHEMA, parameters)
+        self._server(endpoint)
+        self.parameters.setdefault(name, {}).update(parameters)
+        return False
 
     @counted
     def create_user(self, endpoint: Endpoint, user: User) -> None:

@@ -1,0 +1,152 @@
+"""PostgreSQL in a real container."""
+
+import time
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from instances import errors
+from instances.engines import Endpoint, User, postgres
+from instances.engines.postgres import Postgres
+from instances.engines.verifiers import scram_sha_256
+from tests.docker.postgres_session import PostgresSession
+from tests.docker.real_engine import RealEngineContract
+from tests.fakes import Refused
+
+
+class PostgresTest(RealEngineContract):
+    __test__ = True
+    engine = Postgres()
+    MAINTENANCE = "postgres"
+    PARAMETERS = {"extensions": ["hstore", "uuid-ossp"], "max_connections": 42}
+
+    def new_session(
+        self, endpoint: Endpoint, username: str, password: str, database: str
+    ) -> PostgresSession:
+        return PostgresSession(endpoint, username, password, database)
+
+    def parameters_of(self, user: User) -> dict[str, Any]:
+        session = self.session(user)
+        rows = session.run("SELECT extname FROM pg_extension ORDER BY extname")
+        ((limit,),) = session.run("SHOW max_connections")
+        return {
+            "extensions": [row[0] for row in rows if row[0] != "plpgsql"],
+            "max_connections": int(limit),
+        }
+
+    def rotate(self, secret: str) -> None:
+        verifier = scram_sha_256(secret)
+        self.administrator().run(f"ALTER ROLE brokersite PASSWORD '{verifier}'")
+
+    def administrator(self, database: str = "postgres") -> PostgresSession:
+        secret = self.endpoint.admin_secret
+        return self.log_in(username="brokersite", password=secret, database=database)
+
+    def test_a_locale_sorts_as_that_country_does(self):
+        user = self.user()
+        name = user.database.replace("d", "e", 1)
+        for _ in range(2):
+            self.engine.create_database(self.endpoint, name, {"locale": "de_DE.UTF-8"})
+        rows = self.administrator(name).run(
+            "SELECT x FROM (VALUES ('z'), ('ä'), ('B')) AS t(x) ORDER BY x"
+        )
+        assert [row[0] for row in rows] == ["ä", "B", "z"]
+        with pytest.raises(errors.InvalidRequest, match="unknown"):
+            self.engine.update_database(self.endpoint, name, {"locale": "de_DE.UTF-8"})
+
+    def test_a_user_may_connect_to_no_database_but_its_own(self):
+        user = self.created()
+        for database in ("postgres", "template1", "prepared"):
+            with pytest.raises(Refused):
+                self.session(user, database=database)
+
+    def test_a_user_is_no_administrator(self):
+        user, other = self.created(), self.created()
+        session = self.session(user)
+        for statement in (
+            "CREATE ROLE intruder LOGIN",
+            "CREATE DATABASE another",
+            f"ALTER ROLE {user.name} CONNECTION LIMIT 100",
+            f"GRANT {other.database} TO {user.name}",
+            f"SET ROLE {other.database}",
+            "SET ROLE brokersite",
+            "SELECT * FROM pg_authid",
+            "ALTER SYSTEM SET max_connections = 10",
+            "COPY (SELECT 1) TO PROGRAM 'true'",
+            "SELECT pg_read_file('/etc/passwd')",
+            "CREATE EXTENSION dblink",
+        ):
+            with pytest.raises(Refused):
+                session.run(statement)
+
+    def test_a_read_only_user_stays_out_of_the_owners_role_and_of_pg_authid(self):
+        writer = self.created()
+        reader = self.session(self.created(database=writer.database, read_only=True))
+        for statement in (
+            f"SET ROLE {writer.database}",
+            "SELECT * FROM pg_authid",
+            "CREATE TABLE t (n int)",
+            "CREATE SCHEMA s",
+            "CREATE TEMP TABLE t (n int)",
+        ):
+            with pytest.raises(Refused):
+                reader.run(statement)
+
+    def test_a_read_only_user_reads_schemas_that_are_made_later(self):
+        writer = self.created()
+        reader = self.session(self.created(database=writer.database, read_only=True))
+        session = self.session(writer)
+        session.run("CREATE SCHEMA later")
+        session.run("CREATE TABLE later.t AS SELECT 7 AS n")
+        assert reader.run("SELECT n FROM later.t") == [(7,)]
+
+    def test_what_a_user_made_as_itself_goes_to_the_owner(self):
+        """SET ROLE NONE, own grants and policies would else forbid DROP ROLE."""
+        user, other = self.created(), self.created()
+        other = self.created(database=user.database)
+        session = self.session(user)
+        session.run("CREATE TABLE shared (n int)")
+        session.run(f"GRANT SELECT ON shared TO {other.name}")
+        session.run(f"CREATE POLICY p ON shared TO {other.name}")
+        mine = self.session(other)
+        mine.run("SET ROLE NONE")
+        mine.run("CREATE TABLE own (n int)")
+        mine.run(f"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {user.name}")
+        self.engine.drop_user(self.endpoint, other.name)
+        session.run("INSERT INTO own VALUES (1)")
+        session.run("DROP TABLE own")
+
+    def test_settings_of_the_tenant_do_not_change_the_brokers_statements(self):
+        user = self.created()
+        session = self.session(user)
+        for setting in (
+            "search_path = public",
+            "default_transaction_read_only = on",
+            "statement_timeout = 1",
+        ):
+            session.run(f"ALTER DATABASE {user.database} SET {setting}")
+        session.run("CREATE TABLE pg_roles (oid int, rolname text)")
+        wanted = {"extensions": ["citext"]}
+        self.engine.update_database(self.endpoint, user.database, wanted)
+        self.engine.drop_user(self.endpoint, user.name)
+
+    def test_a_busy_session_is_ended_too(self):
+        """F73."""
+        user = self.created()
+        session = self.session(user)
+        session.connection.pgconn.send_query(b"SELECT pg_sleep(60)")
+        started_at = time.monotonic()
+        self.engine.drop_user(self.endpoint, user.name)
+        assert time.monotonic() - started_at < 3
+
+    def test_a_server_that_stops_in_mid_answer_is_given_up(self):
+        """F34: the driver itself would wait for ever."""
+        started_at = time.monotonic()
+        with (
+            mock.patch.object(postgres, "SESSION_LIMIT_S", 1),
+            pytest.raises(errors.EngineUnreachable),
+            postgres._session(self.endpoint) as session,
+        ):
+            session.run("SELECT pg_sleep(60)")
+        assert time.monotonic() - started_at < 5

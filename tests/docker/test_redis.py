@@ -1,0 +1,115 @@
+"""Redis in a real container."""
+
+import time
+from typing import Any
+
+import pytest
+
+from instances.engines import Endpoint, User
+from instances.engines.redis import Redis
+from instances.engines.verifiers import sha_256
+from tests.docker.real_engine import RealEngineContract
+from tests.docker.redis_session import RedisSession
+from tests.fakes import Refused
+
+
+class RedisTest(RealEngineContract):
+    __test__ = True
+    engine = Redis()
+    MAINTENANCE = "0"
+    PARAMETERS = {"maxmemory_policy": "allkeys-lru", "persistence": "aof"}
+
+    def new_session(
+        self, endpoint: Endpoint, username: str, password: str, database: str
+    ) -> RedisSession:
+        return RedisSession(endpoint, username, password)
+
+    def parameters_of(self, user: User) -> dict[str, Any]:
+        session = self.administrator()
+        _, policy = session.run("CONFIG", "GET", "maxmemory-policy")
+        _, appendonly = session.run("CONFIG", "GET", "appendonly")
+        persistence = {"yes": "aof", "no": "none"}[appendonly]
+        return {"maxmemory_policy": policy, "persistence": persistence}
+
+    def rotate(self, secret: str) -> None:
+        session = self.administrator()
+        password = f"#{sha_256(secret)}"
+        session.run("ACL", "SETUSER", "brokersite", "resetpass", password)
+        session.run("ACL", "SAVE")
+
+    def administrator(self) -> RedisSession:
+        secret = self.endpoint.admin_secret
+        return self.log_in(username="brokersite", password=secret, database="0")
+
+    def test_a_user_has_no_rights_in_another_database(self):
+        """Redis has one key space, and a container has one tenant."""
+        user, other = self.created(), self.created()
+        self.session(user).write(other.database)
+
+    def test_connections_beyond_the_limit_are_refused(self):
+        """Redis limits all clients together, not each user's."""
+        user = self.created(connections=1)
+        assert len([self.session(user) for _ in range(3)]) == 3
+        _, limit = self.administrator().run("CONFIG", "GET", "maxclients")
+        assert int(limit) == 1000
+
+    def test_a_user_may_use_every_command_of_an_app(self):
+        session = self.session(self.created())
+        for command in (
+            "SET k v", "KEYS *", "INFO", "EVAL return(1) 0", "SORT facts",
+            "PUBLISH channel message", "XADD stream * f v", "SELECT 3", "FLUSHDB",
+            "MULTI", "INCR n", "EXEC", "CLIENT SETNAME app", "FLUSHALL", "ACL WHOAMI",
+        ):  # fmt: skip
+            session.run(*command.split())
+
+    def test_a_user_is_no_administrator(self):
+        session = self.session(self.created())
+        for command in (
+            "ACL LIST", "ACL SETUSER u2 on", "CONFIG GET *", "CONFIG SET dir /tmp",
+            "SHUTDOWN NOSAVE", "REPLICAOF 10.0.0.1 1", "SLAVEOF no one",
+            "MODULE LIST", "SAVE", "BGSAVE", "BGREWRITEAOF", "MONITOR", "SYNC",
+            "CLIENT LIST", "CLIENT KILL TYPE normal", "CLIENT PAUSE 1", "SLOWLOG GET",
+            "LATENCY LATEST", "FAILOVER", "MIGRATE 10.0.0.1 1 k 0 1", "RESTORE k 0 x",
+        ):  # fmt: skip
+            with pytest.raises(Refused, match="permissions"):
+                session.run(*command.split())
+
+    def test_a_read_only_user_may_read_subscribe_and_no_more(self):
+        session = self.session(self.created(read_only=True))
+        for command in (
+            "GET k", "KEYS *", "SCAN 0", "INFO", "EVAL_RO return(1) 0", "PING",
+            "MULTI", "GET k", "EXEC", "SELECT 1", "SELECT 0", "DBSIZE",
+        ):  # fmt: skip
+            session.run(*command.split())
+        for command in (
+            "SET k v", "DEL k", "FLUSHALL", "PUBLISH channel m", "EVAL return(1) 0",
+            "CONFIG GET *", "SORT k STORE x", "EXPIRE k 1", "FUNCTION FLUSH",
+        ):  # fmt: skip
+            with pytest.raises(Refused, match="permissions"):
+                session.run(*command.split())
+
+    def test_transactions_are_replayed_after_a_kill(self):
+        """DOCKER-LIMITS §5: a default user without rights would drop them."""
+        user = self.created()
+        session = self.session(user)
+        for command in ("MULTI", "SET first 1", "SET second 2", "EXEC"):
+            session.run(*command.split())
+        time.sleep(1.2)
+        self.restart(kill=True)
+        assert self.session(user).run("MGET", "first", "second") == ["1", "2"]
+
+    def test_memory_is_limited_below_the_containers(self):
+        _, limit = self.administrator().run("CONFIG", "GET", "maxmemory")
+        assert int(limit) == self.spec.memory_mb * 2**20 * 3 // 4
+
+    def test_persistence_can_be_left_and_taken_up_again(self):
+        user = self.created()
+        database = user.database
+        for persistence, is_kept in (("none", False), ("aof", True)):
+            wanted = {"persistence": persistence}
+            self.engine.update_database(self.endpoint, database, wanted)
+            self.session(user).run("SET", "kept", "1")
+            time.sleep(1.2)
+            self.restart()
+            assert bool(self.session(user).run("EXISTS", "kept")) == is_kept
+        assert self.parameters_of(user)["persistence"] == "aof"
