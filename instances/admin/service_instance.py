@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import deprovision, tables
+from instances.admin import behind, deprovision, tables
 from instances.admin.base import ReadOnlyAdmin, Section, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -43,6 +43,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
     list_filter = [
         "state",
         ("plan", PlanFilter),
+        behind.BehindFilter,
         "container__host",
         "created_at",
     ]
@@ -90,6 +91,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
                     "host_link",
                     "container_link",
                     "limits",
+                    "behind_plan",
                 ]
             },
         ),
@@ -101,7 +103,10 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
 
     def annotations(self) -> dict[str, Any]:
         bound = ServiceBinding.objects.exclude(state=ServiceBinding.State.GONE)
-        return {"live_bindings": count_of(bound, "instance")}
+        return {
+            "live_bindings": count_of(bound, "instance"),
+            "is_behind": behind.annotation(),
+        }
 
     def get_urls(self) -> list[Any]:
         route = path(
@@ -164,7 +169,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
 
     @admin.display(description="plan", ordering="plan__name")
     def plan_link(self, row: ServiceInstance) -> SafeString:
-        return link(row.plan)
+        return link(row.plan) + behind.mark(row)
 
     @admin.display(description="host", ordering="container__host__name")
     def host_link(self, row: ServiceInstance) -> SafeString:
@@ -223,6 +228,10 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             return NOTHING
         made = row.container
         return f"{made.memory_mb} MiB, {made.cpus} CPUs, {made.pids} processes"
+
+    @admin.display(description="behind its plan")
+    def behind_plan(self, row: ServiceInstance) -> SafeString:
+        return behind.explanation(row)
 
     @admin.display(description="parameters")
     def parameters_json(self, row: ServiceInstance) -> SafeString:

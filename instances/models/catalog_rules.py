@@ -94,7 +94,7 @@ def _metadata(value: Any, text_keys: Iterable[str]) -> Iterator[Mistake]:
         return
     if not is_sendable(value):
         yield "metadata", "Remove what JSON cannot carry: NaN, infinity, NUL, a date."
-    elif len(json.dumps(value).encode()) > LARGEST_METADATA:
+    elif len(json.dumps(value, ensure_ascii=False).encode()) > LARGEST_METADATA:
         yield "metadata", "Give less than 64 KiB: link to images, do not embed them."
     for key in text_keys:
         if not isinstance(value.get(key, ""), str):
@@ -115,7 +115,7 @@ def costs(value: Any) -> Iterator[str]:
         if not isinstance(unit, str) or not unit.strip():
             yield f"Entry {position} needs a unit, such as MONTHLY."
         if not isinstance(amount, dict) or not amount:
-            yield f"Entry {position} needs an amount, such as {{\"usd\": 9.5}}."
+            yield f'Entry {position} needs an amount, such as {{"usd": 9.5}}.'
         elif not all(_is_amount(*item) for item in amount.items()):
             yield (
                 f"Entry {position}: give each currency a number without quotes, "

@@ -1,10 +1,14 @@
 """The catalog: what this broker offers to platforms."""
 
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+
+from instances.models import catalog_rules
+from instances.models.catalog_rules import Mistake
 
 
 class ServiceOffering(models.Model):
@@ -29,6 +33,25 @@ class ServiceOffering(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        catalog_rules.refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        yield from catalog_rules.texts(self, "name", "description")
+        yield from catalog_rules.tags(self.tags)
+        yield from catalog_rules.offering_metadata(self.metadata)
+        yield from _clashes(self, ServiceOffering.objects.all())
+        stored = ServiceOffering.objects.filter(pk=self.pk).first()
+        if stored and stored.engine != self.engine and stored.has_had_instances():
+            yield (
+                "engine",
+                f"It stays {stored.engine}: this offering has or had service "
+                "instances. Add another offering for another engine.",
+            )
+
+    def has_had_instances(self) -> bool:
+        return self.plans.filter(instances__isnull=False).exists()
 
 
 class ServicePlan(models.Model):
@@ -96,13 +119,56 @@ class ServicePlan(models.Model):
         return f"{self.offering_id and self.offering.name}/{self.name}"
 
     def clean(self) -> None:
-        mistakes: dict[str, Any] = {}
-        if self.cpus is not None and self.cpus <= 0:
-            mistakes["cpus"] = "Give more than 0 CPUs."
-        if mistakes:
-            raise ValidationError(mistakes)
+        catalog_rules.refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[Mistake]:
+        yield from catalog_rules.texts(self, "name", "description", "image")
+        yield from catalog_rules.image(self.image)
+        yield from catalog_rules.plan_metadata(self.metadata)
+        yield from catalog_rules.maintenance(
+            self.maintenance_version, self.maintenance_description
+        )
+        siblings = ServicePlan.objects.filter(offering=self.offering_id)
+        yield from _clashes(self, siblings)
+        if isinstance(self.cpus, Decimal) and self.cpus <= 0:
+            yield "cpus", "Give more than 0 CPUs."
+        stored = ServicePlan.objects.filter(pk=self.pk).first()
+        if stored is not None and stored.offering_id != self.offering_id:
+            yield (
+                "offering",
+                f"It stays a plan of {stored.offering}: platforms remember it there. "
+                "Add a plan with another id.",
+            )
+
+    def has_had_instances(self) -> bool:
+        return self.instances.exists()
 
     @property
     def operation_deadline_s(self) -> int:
         """Seconds an operation may take, below what the platform waits."""
         return self.maximum_polling_duration - 60
+
+
+def _clashes(
+    row: ServiceOffering | ServicePlan, siblings: models.QuerySet[Any]
+) -> Iterator[Mistake]:
+    """Cloud Controller's columns do not tell upper from lower case."""
+    if row.pk and _is_taken(row):
+        yield "id", "Another offering or plan has this id: give one of its own."
+    if siblings.exclude(pk=row.pk).filter(name__iexact=row.name).exists():
+        yield (
+            "name",
+            f"Another {row._meta.verbose_name} has this name, or one that differs in "
+            "upper and lower case only: give one of its own.",
+        )
+
+
+def _is_taken(row: ServiceOffering | ServicePlan) -> bool:
+    """Whether another row has the id, not counting the row itself."""
+    for model in (ServiceOffering, ServicePlan):
+        same = model._default_manager.filter(pk__iexact=row.pk)
+        if isinstance(row, model):
+            same = same.exclude(pk=row.pk)
+        if same.exists():
+            return True
+    return False

@@ -1,26 +1,16 @@
-"""Set up an installation: its catalog, first host, logins and keys."""
+"""Set up an installation: its first host, logins and keys."""
 
 import secrets
-from pathlib import Path
 from typing import Any
 
-import yaml
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import connection, transaction
-from django.forms import model_to_dict
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
 from instances import errors
 from instances.encryption import EncryptedTextField, rotate
-from instances.engines import get_engine
-from instances.models import (
-    Broker,
-    BrokerCredential,
-    DockerHost,
-    ServiceOffering,
-    ServicePlan,
-)
+from instances.models import Broker, BrokerCredential, DockerHost
 from instances.operations import hosts
 
 UNREACHED_MEMORY_MB = 2048
@@ -34,51 +24,6 @@ def check_readable() -> None:
         Broker.this()
     except errors.Unreadable as error:
         raise ImproperlyConfigured(f"ENCRYPTION_KEYS: {error.detail}") from error
-
-
-def load_catalog(path: Path) -> list[str]:
-    """Upsert the offerings and plans of a YAML file by id; return what was done.
-
-    Raise InvalidRequest that names the entry and the field.
-    """
-    try:
-        document = yaml.safe_load(path.read_text())
-        offerings = document["offerings"]
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise errors.InvalidRequest(f"{path} is not a catalog: {error}") from error
-    done: list[str] = []
-    with transaction.atomic():
-        for entry in offerings:
-            plans = entry.pop("plans", [])
-            offering = _upsert(ServiceOffering, entry, done)
-            get_engine(offering.engine)
-            for plan in plans:
-                _upsert(ServicePlan, {**plan, "offering_id": offering.pk}, done)
-    return done
-
-
-def _upsert(model: type[Any], fields: dict[str, Any], done: list[str]) -> Any:
-    label = f"{model._meta.verbose_name} {fields.get('name', fields.get('id'))}"
-    known = {field.attname for field in model._meta.concrete_fields}
-    unknown = sorted(set(fields) - known)
-    if unknown or "id" not in fields:
-        wrong = f"does not know {', '.join(unknown)}" if unknown else "has no id"
-        raise errors.InvalidRequest(f"{label} {wrong}")
-    row = model.objects.filter(pk=fields["id"]).first() or model()
-    before = None if row._state.adding else model_to_dict(row)
-    for name, value in fields.items():
-        setattr(row, name, value)
-    try:
-        row.full_clean()
-    except ValidationError as error:
-        raise errors.InvalidRequest(f"{label}: {error.message_dict}") from error
-    row.save()
-    if before is None:
-        done.append(f"added {label}")
-    else:
-        is_same = before == model_to_dict(row)
-        done.append(f"{'kept' if is_same else 'changed'} {label}")
-    return row
 
 
 def ensure_host(*, url: str, database_host: str, publish_address: str) -> DockerHost:

@@ -3,7 +3,7 @@ import json
 from django.conf import settings
 
 from instances.models import ServiceOffering, ServicePlan
-from instances.operations.installation import load_catalog
+from instances.operations.catalog_files import load_catalog
 from tests.fakes import OFFERING_ID, PLAN_ID, make_plan
 from tests.osbapi.base import PlatformTestCase
 

@@ -117,14 +117,17 @@ class Secrets(PagesTestCase):
 class ReadOnly(PagesTestCase):
     def test_nothing_is_added_or_deleted(self):
         for url in self.lists:
+            if "serviceoffering" in url or "serviceplan" in url:
+                continue  # the catalog is written here: see test_catalog
             assert self.client.get(f"{url}add/").status_code in (403, 404), url
         for url in self.pages:
             delete = url.replace("/change/", "/delete/")
             assert self.client.post(delete, {"post": "yes"}).status_code == 403, url
 
-    def test_nothing_but_a_host_is_changed(self):
+    def test_nothing_but_hosts_and_the_catalog_is_changed(self):
+        written = ("DockerHost", "ServiceOffering", "ServicePlan")
         for model, row in self.rows.items():
-            if model.__name__ != "DockerHost":
+            if model.__name__ not in written:
                 response = self.client.post(change_url(row), {"state": "gone"})
                 assert response.status_code == 403, model
 

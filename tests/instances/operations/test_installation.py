@@ -1,127 +1,12 @@
 import io
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from textwrap import dedent
 
-import pytest
-from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import TestCase
 
-from instances import errors
-from instances.models import (
-    BrokerCredential,
-    DockerHost,
-    ServiceOffering,
-    ServicePlan,
-)
+from instances.models import BrokerCredential, DockerHost
 from instances.operations import installation
 from tests.fakes import URL, FakeWorld
-
-CATALOG = """
-offerings:
-  - id: o-1
-    name: mysql-docker
-    description: A database
-    engine: mariadb
-    plans:
-      - id: p-1
-        name: small
-        description: Small
-        image: brokersite/mariadb:10.11
-"""
-
-
-class LoadCatalogTest(TestCase):
-    def load(self, text: str) -> list[str]:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "catalog.yml"
-            path.write_text(dedent(text))
-            return installation.load_catalog(path)
-
-    def refusal(self, text: str) -> str:
-        with pytest.raises(errors.InvalidRequest) as caught:
-            self.load(text)
-        assert not ServicePlan.objects.exists()
-        return str(caught.value)
-
-    def test_offerings_and_plans_are_added(self):
-        self.load(CATALOG)
-        assert ServicePlan.objects.get().offering == ServiceOffering.objects.get()
-
-    def test_the_products_own_catalog_loads(self):
-        installation.load_catalog(Path(settings.BASE_DIR) / "catalog.yml")
-        assert ServicePlan.objects.exists()
-
-    def test_loading_again_changes_by_id(self):
-        self.load(CATALOG)
-        self.load(CATALOG.replace("name: small", "name: tiny"))
-        assert ServicePlan.objects.get().name == "tiny"
-
-    def test_what_the_file_does_not_name_stays(self):
-        self.load(CATALOG)
-        ServicePlan.objects.update(memory_mb=512)
-        self.load(CATALOG)
-        assert ServicePlan.objects.get().memory_mb == 512
-
-    def test_what_was_done_is_told(self):
-        assert self.load(CATALOG)[0].startswith("added")
-        assert self.load(CATALOG)[0].startswith("kept")
-
-    def test_a_wrong_value_names_the_entry_and_the_field(self):
-        text = self.refusal(CATALOG + "        memory_mb: plenty\n")
-        assert "small" in text and "memory_mb" in text
-
-    def test_a_limit_that_is_too_low_names_the_entry_and_the_field(self):
-        text = self.refusal(CATALOG + "        memory_mb: 8\n")
-        assert "small" in text and "memory_mb" in text
-
-    def test_an_unknown_field_names_the_entry_and_the_field(self):
-        text = self.refusal(CATALOG + "        memory: 8\n")
-        assert "small" in text and "memory" in text
-
-    def test_a_missing_field_names_the_entry_and_the_field(self):
-        text = self.refusal(CATALOG.replace("        description: Small\n", ""))
-        assert "small" in text and "description" in text
-
-    def test_an_entry_without_an_id_is_named(self):
-        text = self.refusal(CATALOG.replace("id: p-1\n        name", "name"))
-        assert "small" in text and "id" in text
-
-    def test_an_unknown_engine_names_the_entry(self):
-        text = self.refusal(CATALOG.replace("engine: mariadb", "engine: oracle"))
-        assert "mysql-docker" in text and "oracle" in text
-
-    def test_a_file_that_is_no_catalog_is_refused(self):
-        for text in (
-            "",
-            "[",
-            "offerings:",
-            "offerings: 1",
-            "offerings: [1]",
-            "- a",
-            CATALOG.split("    plans:", maxsplit=1)[0] + "    plans: 1\n",
-            CATALOG.split("    plans:", maxsplit=1)[0] + "    plans: [1]\n",
-        ):
-            with self.subTest(text):
-                self.refusal(text)
-
-    def test_an_offering_without_plans_key_content_is_fine(self):
-        self.load(CATALOG.split("    plans:", maxsplit=1)[0] + "    plans: []\n")
-        assert not ServicePlan.objects.exists()
-
-    def test_a_missing_file_is_told(self):
-        with pytest.raises(errors.InvalidRequest, match="nowhere"):
-            installation.load_catalog(Path("nowhere.yml"))
-
-    def test_one_mistake_leaves_everything_as_it_was(self):
-        self.refusal(CATALOG + "        memory_mb: plenty\n")
-        assert not ServiceOffering.objects.exists()
-
-    def test_the_command_says_it_without_a_traceback(self):
-        with pytest.raises(CommandError, match=r"nowhere\.yml"):
-            call_command("loadcatalog", "nowhere.yml")
 
 
 class EnsureHostTest(FakeWorld, TestCase):

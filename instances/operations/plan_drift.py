@@ -1,0 +1,40 @@
+"""Instances that run with something else than their plan says by now.
+
+Editing a plan changes no container: what is behind catches up with an update.
+"""
+
+from django.db.models import F, Q
+
+from instances.models import ServiceInstance
+from instances.models.container import MADE_WITH
+
+
+def is_behind() -> Q:
+    """Matches the instances that are ready and behind their plan."""
+    differs = Q()
+    for name in MADE_WITH:
+        differs |= ~Q(**{f"container__{name}": F(f"plan__{name}")})
+    is_older = ~Q(plan__maintenance_version="") & ~Q(
+        maintenance_version=F("plan__maintenance_version")
+    )
+    has_container = Q(container__isnull=False)
+    is_ready = Q(state=ServiceInstance.State.READY)
+    return is_ready & (is_older | (has_container & differs))
+
+
+def differences(instance: ServiceInstance) -> list[tuple[str, object, object]]:
+    """What it is behind in, as (label, what it has, what its plan says)."""
+    plan, container = instance.plan, instance.container
+    found: list[tuple[str, object, object]] = []
+    if instance.state != ServiceInstance.State.READY:
+        return []
+    wanted = plan.maintenance_version
+    if wanted and instance.maintenance_version != wanted:
+        version = instance.maintenance_version or "none"
+        found.append(("maintenance version", version, wanted))
+    for name in MADE_WITH if container else ():
+        has, says = getattr(container, name), getattr(plan, name)
+        if has != says:
+            label = str(plan._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+            found.append((label, has, says))
+    return found
