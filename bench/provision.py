@@ -29,12 +29,12 @@ def measure(*, rounds: int) -> str:
         floor = Floor(plan["image"], memory_mb=plan["memory_mb"], pids=plan["pids"])
         for number in range(rounds + 1):
             seen: Timings = timings if number else defaultdict(list)
-            _time_broker(platform, offering["id"], plan["id"], seen)
+            time_broker(platform, offering["id"], plan["id"], seen)
             seen[FLOOR].append(floor.measure())
-    return _table(timings, rounds)
+    return table(timings, rounds)
 
 
-def _time_broker(
+def time_broker(
     platform: Platform, offering_id: str, plan_id: str, timings: Timings
 ) -> None:
     instance, binding = Instance(platform, offering_id, plan_id, "bench"), uuid.uuid4()
@@ -57,7 +57,7 @@ def _time_broker(
     timings["deprovision"].append(time.monotonic() - unbound_at)
 
 
-def _table(timings: Timings, rounds: int) -> str:
+def table(timings: Timings, rounds: int) -> str:
     lines = [
         f"wish to first query, {rounds} rounds of each in turn, {os.cpu_count()} cores",
         f"{'milliseconds':24}{'p50':>8}{'min':>8}{'max':>8}",

@@ -116,7 +116,8 @@ def _gunicorn(port: int) -> list[str]:
 
 def _use_ports() -> str:
     limits = f"port_min={FIRST_PORT}, port_max={LAST_PORT}"
-    return f"DockerHost.objects.update({limits})"
+    # Standbys are a bench of their own.
+    return f"DockerHost.objects.update({limits}); ServicePlan.objects.update(standby=0)"
 
 
 def _free_port() -> int:

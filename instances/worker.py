@@ -17,6 +17,7 @@ from instances import errors
 from instances.models import DockerHost, Operation, Worker
 from instances.operations.execution import run
 from instances.operations.reconcile import reconcile
+from instances.operations.standby import Standbys
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +29,22 @@ ERROR_PAUSE_S = 2.0
 
 
 class WorkerProcess:
-    """Threads that run operations, beside one that keeps house and one that beats."""
+    """Threads that run operations, and three that beat, keep house, keep standbys."""
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
         self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
+        self._standbys = Standbys(is_stopping=lambda: self._stopping.is_set())
 
     def run(self) -> None:
         """Work until stop() is called; then finish or hand back within seconds."""
         logger.info("worker=%s starts with %s threads", self.name, len(self._owners))
-        bodies: list[Callable[[], None]] = [self._beat, self._keep_house]
+        bodies: list[Callable[[], None]] = [
+            self._beat,
+            self._keep_house,
+            self._keep_standbys,
+        ]
         bodies += [partial(self._work, owner) for owner in self._owners]
         threads = [
             threading.Thread(target=self._guarded, args=(body,), daemon=True)
@@ -102,6 +108,10 @@ class WorkerProcess:
         except errors.HostUnreachable as error:
             host.note_contact(error.detail)
             logger.warning("host=%s: %s", host, error.detail)
+
+    def _keep_standbys(self) -> None:
+        if not self._standbys.replenish():
+            self._stopping.wait(1.0)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""

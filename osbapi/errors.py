@@ -69,7 +69,11 @@ def _from_domain(error: errors.BrokerError) -> Response:
         status.HTTP_500_INTERNAL_SERVER_ERROR,
     )
     logger.info("answered %s %s: %s", code, type(error).__name__, error.detail)
-    return _response(code, type(error).__name__, str(error))
+    response = _response(code, type(error).__name__, str(error))
+    if isinstance(error, errors.UpdateNotSupported):
+        # Asking again would be as vain (OSB-CHECKLIST 35, 98).
+        response.data["update_repeatable"] = False
+    return response
 
 
 def _from_framework(error: exceptions.APIException) -> Response:

@@ -10,8 +10,6 @@ from instances.models import (
     Operation,
     ServiceBinding,
     ServiceInstance,
-    ServiceOffering,
-    ServicePlan,
 )
 from instances.models.operation import EXCLUSIVE
 
@@ -24,34 +22,6 @@ _STATES = {
     Operation.State.FAILED: "failed",
     Operation.State.CANCELLED: "failed",
 }
-
-
-def catalog() -> dict[str, Any]:
-    offerings = ServiceOffering.objects.filter(active=True).prefetch_related("plans")
-    entries = [_offering(offering) for offering in offerings]
-    return {"services": [entry for entry in entries if entry["plans"]]}
-
-
-def _offering(offering: ServiceOffering) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "id": offering.pk,
-        "name": offering.name,
-        "description": offering.description,
-        "bindable": offering.bindable,
-        "plans": [_plan(plan) for plan in offering.plans.all() if plan.active],
-    }
-    return entry | _present(tags=offering.tags, metadata=offering.metadata)
-
-
-def _plan(plan: ServicePlan) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "id": plan.pk,
-        "name": plan.name,
-        "description": plan.description,
-        "free": plan.free,
-        "maximum_polling_duration": plan.maximum_polling_duration,
-    }
-    return entry | _present(metadata=plan.metadata)
 
 
 def _present(**fields: Any) -> dict[str, Any]:
@@ -71,6 +41,10 @@ def accepted(operation: Operation) -> Response:
     if operation.kind != Kind.DEPROVISION:
         document |= _metadata(operation.instance)
     return Response(document, status=202)
+
+
+def updated(row: ServiceInstance) -> Response:
+    return Response(_metadata(row))
 
 
 def deleted() -> Response:
@@ -116,4 +90,8 @@ def last_operation(operation: Operation) -> Response:
     description = operation.error
     if not description and not operation.is_finished:
         description = operation.last_step
-    return Response({"state": state} | _present(description=description))
+    document: dict[str, Any] = {"state": state} | _present(description=description)
+    if operation.kind == Kind.UPDATE and state == "failed":
+        # What was before has been put back (OSB-CHECKLIST 81, 106).
+        document |= {"instance_usable": True, "update_repeatable": True}
+    return Response(document)

@@ -138,6 +138,16 @@ class ProvisionRequest(serializers.Serializer[Any]):
         return attrs
 
 
+class UpdateRequest(serializers.Serializer[Any]):
+    """previous_values is a hint that this broker does not need (OSB-CHECKLIST 101)."""
+
+    service_id = TextField()
+    plan_id = TextField(required=False, allow_null=True)
+    context = ObjectField()  # type: ignore[assignment]
+    parameters = ObjectField()
+    maintenance_info = MaintenanceField(required=False, allow_null=True)
+
+
 class BindRequest(serializers.Serializer[Any]):
     """A rotation may name its predecessor and nothing else (OSB-CHECKLIST 120)."""
 

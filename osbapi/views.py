@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 
 from instances import errors
 from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
-from instances.operations import bind, deprovision, provision, unbind
-from instances.operations.catalog import check_plan
+from instances.operations import bind, deprovision, provision, unbind, update
+from instances.operations.catalog import catalog_document, check_plan
 from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
 from osbapi.authentication import PlatformAuthentication
@@ -76,7 +76,7 @@ class Unknown(PlatformView):
 class Catalog(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """The document, or 304 to a platform that has it already."""
-        content = JSONRenderer().render(responses.catalog())
+        content = JSONRenderer().render(catalog_document())
         etag = responses.etag(content)
         response = HttpResponse(content, content_type="application/json")
         conditional = get_conditional_response(request._request, etag, None, response)
@@ -101,15 +101,41 @@ class Instance(PlatformView):
             offering_id=wish.pop("service_id"),
             actor=actor(request),
             owner="" if is_async else web_owner(),
+            adopter=web_owner(),
             **wish,
         )
-        if is_new and not is_async:
-            operation = _succeeded(run_now(operation))
+        if is_new and operation.owner:
+            operation = run_now(operation, once=not is_async)
+            # A standby that has died: the worker goes on with a new container.
+            if operation.is_finished or not is_async:
+                _succeeded(operation)
         if operation.is_finished:
             return responses.provisioned(operation, is_new=is_new)
         if not is_async:
             raise errors.ConcurrencyError
         return responses.accepted(operation)
+
+    def patch(self, request: Request, instance_id: str) -> Response:
+        is_async = serializers.accepts_incomplete(request.query_params)
+        wish = serializers.read(serializers.UpdateRequest, request.data)
+        instance, operation = update.accept(
+            guid=instance_id,
+            offering_id=wish["service_id"],
+            plan_id=wish.get("plan_id") or "",
+            wanted=wish["parameters"],
+            context=wish["context"],
+            maintenance_version=(wish.get("maintenance_info") or {}).get("version", ""),
+            actor=actor(request),
+            owner="" if is_async else web_owner(),
+        )
+        if operation is None:
+            return responses.updated(instance)
+        if is_async:
+            return responses.accepted(operation)
+        if operation.owner != web_owner():
+            raise errors.ConcurrencyError
+        _succeeded(run_now(operation))
+        return responses.updated(instance)
 
     def delete(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)

@@ -18,12 +18,13 @@ class ContainerAdmin(ReadOnlyAdmin):
         "host_link",
         "port_number",
         "instance_link",
+        "plan_link",
         "memory_mb",
         "image",
         "created",
     ]
     list_display_links = None
-    list_filter = ["state", "host", "engine", "image"]
+    list_filter = ["state", "host", "plan", "engine", "image"]
     search_fields = [
         "id",
         "host__name",
@@ -33,11 +34,12 @@ class ContainerAdmin(ReadOnlyAdmin):
         "instance__instance_name",
     ]
     search_help_text = "Id, host, port, image, GUID or name of the service instance"
-    list_select_related = ["host", "lease", "instance"]
+    list_select_related = ["host", "lease", "instance", "plan__offering"]
     show_facets = admin.ShowFacets.ALWAYS
     empty_text = (
         "The broker has not made a container yet. "
-        "Each service instance gets one, and it stays here as history."
+        "Each service instance gets one, and it stays here as history. "
+        "Plans may keep some on standby for the next service instances."
     )
     fieldsets = [
         (
@@ -56,7 +58,7 @@ class ContainerAdmin(ReadOnlyAdmin):
         ),
         (
             "Made with",
-            {"fields": ["engine", "image", "memory_mb", "cpus", "pids"]},
+            {"fields": ["plan_link", "engine", "image", "memory_mb", "cpus", "pids"]},
         ),
     ]
 
@@ -86,6 +88,10 @@ class ContainerAdmin(ReadOnlyAdmin):
     @admin.display(description="service instance", ordering="instance__instance_name")
     def instance_link(self, row: Container) -> SafeString:
         return link(getattr(row, "instance", None))
+
+    @admin.display(description="plan", ordering="plan__name")
+    def plan_link(self, row: Container) -> SafeString:
+        return link(row.plan)
 
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: Container) -> SafeString:

@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from instances.admin.html import list_url
-from instances.models import DockerHost, Operation, ServiceInstance, Worker
+from instances.models import (
+    Container,
+    DockerHost,
+    Operation,
+    ServiceInstance,
+    ServicePlan,
+    Worker,
+)
 
 RECENT = timedelta(hours=24)
 
@@ -21,7 +28,7 @@ class Fact:
 
 
 def glance() -> list[Fact]:
-    return [*_instances(), *_operations(), *_processes()]
+    return [*_instances(), *_standbys(), *_operations(), *_processes()]
 
 
 def _instances() -> list[Fact]:
@@ -44,6 +51,19 @@ def _instances() -> list[Fact]:
             _bad_if(numbers["failed"] > 0),
         ),
     ]
+
+
+def _standbys() -> list[Fact]:
+    """Nothing, where no plan keeps any."""
+    state = Container.State.STANDBY
+    plans = ServicePlan.objects.filter(active=True, offering__active=True)
+    wanted = plans.aggregate(wanted=Sum("standby"))["wanted"] or 0
+    ready = Container.objects.filter(state=state).count()
+    if not wanted + ready:
+        return []
+    label = f"of {wanted} standby containers ready"
+    url = list_url(Container, state__exact=state)
+    return [Fact(label, ready, url, "good" if ready >= wanted else "busy")]
 
 
 def _operations() -> list[Fact]:

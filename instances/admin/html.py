@@ -17,7 +17,7 @@ LONGEST_LABEL = 60
 NOTHING = SafeString("-")
 """What stands in a cell or a field that has nothing to show."""
 TONES = {
-    "good": ("ready", "in_use", "active", "succeeded", "alive", "reached"),
+    "good": ("ready", "in_use", "standby", "active", "succeeded", "alive", "reached"),
     "busy": (
         "provisioning",
         "deprovisioning",
@@ -26,6 +26,7 @@ TONES = {
         "starting",
         "running",
         "retiring",
+        "adopting",
     ),
     "wait": ("queued", "cordoned", "created", "paused", "restarting", "resting"),
     "bad": ("failed", "exited", "dead", "silent", "not reached"),

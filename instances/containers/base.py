@@ -65,6 +65,15 @@ class ContainerHost(Protocol):
     def start(self, name: str) -> None:
         """Start, or do nothing if it runs. Raise PortTaken, ContainerFailed."""
 
+    def restart(self, name: str) -> None:
+        """Stop the database in order and start it again. Raise ContainerFailed."""
+
+    def limit(self, spec: ContainerSpec) -> None:
+        """Give a container the memory, CPUs and processes of the spec.
+
+        Raise ContainerFailed if it does not exist, HostRefused if it uses more.
+        """
+
     def find(self, name: str) -> ContainerStatus | None: ...
 
     def list(self, *, broker_id: str) -> list[ContainerStatus]:

@@ -25,6 +25,7 @@ from instances.containers.base import (
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
 REMOVAL_LIMIT_S = 20.0
+STOP_LIMIT_S = 10
 LOG_OPTIONS = {"max-size": "5m", "max-file": "2"}
 
 _PORT_TAKEN = re.compile(
@@ -110,6 +111,30 @@ class DockerContainerHost:
                         detail=f"the publish address is not this host's: {explanation}"
                     ) from None
                 raise
+
+    def restart(self, name: str) -> None:
+        with self._api() as api:
+            try:
+                api.restart(name, timeout=STOP_LIMIT_S)
+            except NotFound:
+                raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+
+    def limit(self, spec: ContainerSpec) -> None:
+        # The method of docker-py knows no pids_limit nor nano_cpus.
+        limits = {
+            "Memory": spec.memory_mb * 2**20,
+            "MemorySwap": spec.memory_mb * 2**20,
+            "NanoCpus": int(spec.cpus * 1_000_000_000),
+            "PidsLimit": spec.pids,
+        }
+        with self._api() as api:
+            version, path = api.api_version, f"containers/{spec.name}/update"
+            url = f"{api.base_url}/v{version}/{path}"
+            response = api.post(url, json=limits, timeout=self._timeout_s)
+        if response.status_code == 404:
+            raise errors.ContainerFailed(detail=f"{spec.name} does not exist")
+        if not response.ok:
+            raise errors.HostRefused(detail=response.text)
 
     def find(self, name: str) -> ContainerStatus | None:
         with self._api() as api:

@@ -1,23 +1,58 @@
 """Containers: one row for every container that this broker ever creates."""
 
 import uuid
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
+from instances import errors
 from instances.encryption import EncryptedTextField
 from instances.models.docker_host import DockerHost
+from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
+
+MADE_WITH = ("image", "memory_mb", "cpus", "pids")
+"""What a container takes from its plan, and a standby must still have in common."""
 
 
 class ContainerState(models.TextChoices):
     STARTING = "starting"
+    STANDBY = "standby"
+    ADOPTING = "adopting"
     IN_USE = "in_use", "in use"
     RETIRING = "retiring"
     GONE = "gone"
 
 
 class ContainerQuerySet(models.QuerySet["Container"]):
+    def standbys(self) -> "ContainerQuerySet":
+        """Those that no instance has, the ones that are still starting included."""
+        return self.filter(
+            Q(state=ContainerState.STANDBY)
+            | Q(state=ContainerState.STARTING, claimed_until__isnull=False)
+        )
+
+    def claim_standby(self, plan: ServicePlan) -> "Container | None":
+        """Take one that is as the plan is today, the oldest first, for an instance."""
+        ready = self.filter(
+            state=ContainerState.STANDBY,
+            plan=plan,
+            engine=F("plan__offering__engine"),
+            host__state=DockerHost.State.ACTIVE,
+            host__problem="",
+            **{name: F(f"plan__{name}") for name in MADE_WITH},
+        )
+        for container in ready.order_by("created_at")[:8]:
+            mine = self.filter(pk=container.pk, state=ContainerState.STANDBY)
+            if mine.update(state=ContainerState.ADOPTING):
+                container.state = ContainerState.ADOPTING
+                return container
+        return None
+
     def mark_gone(self, container: "Container") -> None:
         """It has been seen to be gone; whoever else saw it too changes nothing."""
         rows = self.filter(pk=container.pk).exclude(state=ContainerState.GONE)
@@ -37,6 +72,9 @@ class Container(StatefulModel):
     host = models.ForeignKey(
         DockerHost, on_delete=models.PROTECT, related_name="containers"
     )
+    plan = models.ForeignKey(
+        ServicePlan, on_delete=models.PROTECT, null=True, related_name="containers"
+    )
     engine = models.CharField(max_length=50)
     image = models.CharField(max_length=255)
     memory_mb = models.PositiveIntegerField("memory (MiB)")
@@ -46,6 +84,8 @@ class Container(StatefulModel):
     state = models.CharField(
         max_length=20, choices=ContainerState, default=ContainerState.STARTING
     )
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    """How long it is one worker's to start; null if an instance waits for it."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 
@@ -53,7 +93,9 @@ class Container(StatefulModel):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["host", "state"])]
+        # Not (host, state): MariaDB would lock the host's row, to check the foreign
+        # key, whenever a state changes, and that against the order of placement.
+        indexes = [models.Index(fields=["state", "host"])]
 
     def __str__(self) -> str:
         return self.name
@@ -73,3 +115,57 @@ class Container(StatefulModel):
         rows = Container.objects.filter(pk=self.pk).exclude(state=ContainerState.GONE)
         if rows.update(state=ContainerState.RETIRING):
             self.state = ContainerState.RETIRING
+
+    def dismiss(self) -> bool:
+        """Retire a standby, unless an instance has got it meanwhile."""
+        rows = Container.objects.standbys().filter(pk=self.pk)
+        if not rows.update(state=ContainerState.RETIRING):
+            return False
+        self.state = ContainerState.RETIRING
+        # Removed at the next pass: its memory counts as free from now on.
+        DockerHost.objects.filter(pk=self.host_id).update(reconcile_after=None)
+        return True
+
+    def is_as_planned(self) -> bool:
+        """Whether its plan would make it the same today."""
+        plan = self.plan
+        return (
+            plan is not None
+            and self.engine == plan.offering.engine
+            and all(getattr(self, name) == getattr(plan, name) for name in MADE_WITH)
+        )
+
+    def claim(self) -> bool:
+        """Take it for starting it as a standby, if no other worker has it."""
+        return self._prolong(Q(claimed_until=None) | Q(claimed_until__lt=Now()))
+
+    def hold(self) -> None:
+        """Prolong the claim. Raise LeaseLost if it is another's, or is not wanted."""
+        if not self._prolong(Q(claimed_until=self.claimed_until)):
+            raise errors.LeaseLost(detail=f"{self} was taken away while it started")
+
+    def stand_by(self) -> None:
+        """Ready to be handed out. Raise LeaseLost, as hold() does."""
+        mine = Container.objects.filter(pk=self.pk, claimed_until=self.claimed_until)
+        state = ContainerState.STANDBY
+        if not mine.filter(state=ContainerState.STARTING).update(
+            state=state, claimed_until=None
+        ):
+            raise errors.LeaseLost(detail=f"{self} was taken away while it started")
+        self.state, self.claimed_until = state, None
+
+    def let_go(self) -> None:
+        """Leave it for any worker to go on with."""
+        mine = Container.objects.filter(pk=self.pk, claimed_until=self.claimed_until)
+        mine.update(claimed_until=Now())
+
+    def _prolong(self, condition: Q) -> bool:
+        # Not Now(): the value is the proof that it is still this worker's claim.
+        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
+        rows = Container.objects.filter(
+            condition, pk=self.pk, state=ContainerState.STARTING
+        )
+        claimed = rows.update(claimed_until=until)
+        if claimed:
+            self.claimed_until = until
+        return bool(claimed)

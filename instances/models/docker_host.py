@@ -69,8 +69,15 @@ class DockerHost(models.Model):
         if self.port_min and self.port_max and self.port_min > self.port_max:
             raise ValidationError({"port_max": "Give a number above the lowest port."})
 
-    def free_memory_mb(self) -> int:
-        given = self.containers.exclude(state="gone").aggregate(given=Sum("memory_mb"))
+    def free_memory_mb(self, *, without_standbys: bool = False) -> int:
+        """What is left of the budget; a real request may count standbys as free."""
+        states = ("starting", "standby", "adopting", "in_use")
+        containers = self.containers.filter(state__in=states)
+        if without_standbys:
+            containers = containers.exclude(
+                Q(state="standby") | Q(state="starting", claimed_until__isnull=False)
+            )
+        given = containers.aggregate(given=Sum("memory_mb"))
         return self.memory_mb - (given["given"] or 0)
 
     def note_contact(self, problem: str = "") -> None:

@@ -88,17 +88,29 @@ class ServiceInstance(StatefulModel):
     ) -> "ServiceInstance":
         """An unsaved instance with its keys and the names from the context."""
         key = digest(guid)
-        name = context.get("instance_name")
         return cls(
             guid=guid,
             key=key,
             live_key=key,
             context=context,
-            instance_name=name[:255] if isinstance(name, str) else "",
+            instance_name=_name_in(context),
             **fields,
         )
+
+    def rename(self, context: dict[str, Any]) -> None:
+        """Take over the names of today: cf rename-service sends nothing else."""
+        if not context or context == self.context:
+            return
+        self.context = {**self.context, **context}
+        self.instance_name = _name_in(self.context)
+        self.save(update_fields=["context", "instance_name"])
 
     @property
     def database(self) -> str:
         """The database's name inside the engine: ours, never the platform's text."""
         return f"d{self.id.hex[:24]}"
+
+
+def _name_in(context: dict[str, Any]) -> str:
+    name = context.get("instance_name")
+    return name[:255] if isinstance(name, str) else ""

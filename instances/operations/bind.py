@@ -18,6 +18,7 @@ from instances.models import (
 from instances.models.service_binding import binding_key
 from instances.operations import hosts
 from instances.operations.catalog import check_plan
+from instances.operations.parameters import check as check_parameters
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
@@ -49,37 +50,62 @@ def accept(
         password=new_secret(),
     )
 
+    @transaction.atomic
     def attempt() -> tuple[ServiceBinding, Operation | None]:
-        with transaction.atomic():
-            instance = ServiceInstance.objects.get_live(instance_guid)
-            if predecessor_guid:
-                _succeed_to(predecessor_guid, instance, wish)
-            else:
-                check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
-            # Locked, so that no exclusive operation begins before ours is recorded.
-            ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-            instance.refresh_from_db(fields=["state"])
-            existing = ServiceBinding.objects.find_live(instance, guid)
-            if existing is not None:
-                return _repeat(existing, wish), None
-            _refuse_parameters(parameters)
-            _refuse_unusable(instance)
-            wish.instance = instance
-            wish.live_key = binding_key(instance, guid)
-            wish.save(force_insert=True)
-            AuditEvent.record(actor, "bind", instance, binding=guid, app=app_guid)
-            operation = Operation.objects.enqueue(
-                Kind.BIND, instance, binding=wish, actor=actor, owner=owner
-            )
-            return wish, operation
+        instance = ServiceInstance.objects.get_live(instance_guid)
+        # Locked, so that no exclusive operation begins before ours is recorded.
+        ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+        instance.refresh_from_db(fields=["state"])
+        existing = ServiceBinding.objects.find_live(instance, guid)
+        own_ids = ("", "")
+        if predecessor_guid:
+            _succeed_to(predecessor_guid, instance, wish, existing)
+            # A rotation may leave them out.
+            own_ids = (instance.plan.offering_id, instance.plan_id)
+        check_plan(
+            instance.plan,
+            offering_id=offering_id or own_ids[0],
+            plan_id=plan_id or own_ids[1],
+        )
+        if existing is not None:
+            return _repeat(existing, wish), None
+        return wish, _record(instance, wish, actor, owner)
 
     return until_free(attempt)
 
 
-def _succeed_to(guid: str, instance: ServiceInstance, wish: ServiceBinding) -> None:
+def _record(
+    instance: ServiceInstance, wish: ServiceBinding, actor: Actor, owner: str
+) -> Operation:
+    """The binding and its operation, if the instance may be bound now."""
+    engine = get_engine(instance.plan.offering.engine)
+    check_parameters(wish.parameters, engine.bind_schema)
+    _refuse_unusable(instance)
+    wish.instance = instance
+    wish.live_key = binding_key(instance, wish.guid)
+    wish.save(force_insert=True)
+    app = wish.app_guid
+    AuditEvent.record(actor, "bind", instance, binding=wish.guid, app=app)
+    return Operation.objects.enqueue(
+        Kind.BIND, instance, binding=wish, actor=actor, owner=owner
+    )
+
+
+def _succeed_to(
+    guid: str,
+    instance: ServiceInstance,
+    wish: ServiceBinding,
+    existing: ServiceBinding | None,
+) -> None:
     """Take over what a rotation does not say again (OSB 2.17, Binding Rotation)."""
     predecessor = ServiceBinding.objects.find_live(instance, guid)
-    if predecessor is None or predecessor.state != ServiceBinding.State.READY:
+    if existing is not None and existing.predecessor is not None:
+        # A repeat: the predecessor may have been deleted since.
+        if existing.predecessor.guid == guid:
+            predecessor = existing.predecessor
+    elif predecessor is None or predecessor.state != ServiceBinding.State.READY:
+        predecessor = None
+    if predecessor is None:
         raise errors.InvalidRequest(
             "predecessor_binding_id: this service instance has no such binding."
         )
@@ -87,12 +113,6 @@ def _succeed_to(guid: str, instance: ServiceInstance, wish: ServiceBinding) -> N
     wish.app_guid = wish.app_guid or predecessor.app_guid
     wish.bind_resource = wish.bind_resource or predecessor.bind_resource
     wish.parameters = wish.parameters or predecessor.parameters
-
-
-def _refuse_parameters(parameters: dict[str, Any]) -> None:
-    if parameters:
-        names = ", ".join(sorted(parameters))
-        raise errors.InvalidRequest(f"parameters: a binding takes none, not {names}.")
 
 
 def _refuse_unusable(instance: ServiceInstance) -> None:
@@ -127,6 +147,7 @@ def _perform(work: Work) -> None:
         password=binding.password,
         database=instance.database,
         connections=instance.plan.connections,
+        read_only=bool(binding.parameters.get("read_only")),
     )
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     work.step("creating the user")

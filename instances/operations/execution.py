@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from instances import errors
 from instances.models import Kind, Operation
-from instances.operations import bind, deprovision, provision, unbind
+from instances.operations import bind, deprovision, provision, unbind, update
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
 
 VERBS: dict[str, Verb] = {
     Kind.PROVISION: provision.VERB,
+    Kind.UPDATE: update.VERB,
     Kind.BIND: bind.VERB,
     Kind.UNBIND: unbind.VERB,
     Kind.DEPROVISION: deprovision.VERB,
@@ -27,13 +28,19 @@ def web_owner() -> str:
 
 
 def run(
-    operation: Operation, *, is_stopping: Callable[[], bool] = lambda: False
+    operation: Operation,
+    *,
+    is_stopping: Callable[[], bool] = lambda: False,
+    once: bool = False,
 ) -> None:
-    """Make one attempt at a claimed operation. What goes wrong ends in its row."""
+    """Make one attempt at a claimed operation. What goes wrong ends in its row.
+
+    With once there is no other attempt, except at what is never given up.
+    """
     verb = VERBS[operation.kind]
     work = Work(operation, is_stopping=is_stopping)
     try:
-        _attempt(verb, work)
+        _attempt(verb, work, once=once)
     except errors.LeaseLost:
         logger.warning("operation=%s was taken away; cleaning up", operation.pk)
         _clean_up(verb, work)
@@ -41,18 +48,18 @@ def run(
         Operation.objects.release(operation.owner)
 
 
-def run_now(operation: Operation) -> Operation:
+def run_now(operation: Operation, *, once: bool = True) -> Operation:
     """Make the attempt inside the request, then read how it went.
 
     The operation must be claimed by web_owner(). A failed attempt stays in the
     queue if its kind is never given up.
     """
-    run(operation)
+    run(operation, once=once)
     operation.refresh_from_db()
     return operation
 
 
-def _attempt(verb: Verb, work: Work) -> None:
+def _attempt(verb: Verb, work: Work, *, once: bool) -> None:
     operation = work.operation
     try:
         if _is_spent(verb, operation):
@@ -62,7 +69,9 @@ def _attempt(verb: Verb, work: Work) -> None:
         raise
     except errors.Transient as error:
         _log_failure(operation, error)
-        if verb.max_attempts is None or operation.tries < verb.max_attempts:
+        if verb.max_attempts is None or not (
+            once or operation.tries >= verb.max_attempts
+        ):
             operation.retry_later(error, delay_s=_delay_s(operation.tries))
         else:
             _give_up(verb, work, error)

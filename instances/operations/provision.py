@@ -1,6 +1,5 @@
 """Provision: from a platform's wish to a database that accepts a login."""
 
-import time
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -17,17 +16,12 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.models.docker_host import STRANGER_REST, PortLease
 from instances.operations import hosts
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
+from instances.operations.parameters import check as check_parameters
+from instances.operations.starting import READY_LIMIT_S, start, wait_until_ready
 from instances.operations.work import Verb, Work
-
-READY_LIMIT_S = 60.0
-"""How long a database may take from start to its first login."""
-POLL_S = 0.02
-PORT_TRIES = 3
-LOG_LINES = 20
 
 
 def accept(
@@ -42,8 +36,12 @@ def accept(
     actor: Actor,
     maintenance_version: str = "",
     owner: str = "",
+    adopter: str = "",
 ) -> tuple[Operation, bool]:
     """Record the wish; with an owner, claimed for running it at once.
+
+    With an adopter, a standby container of the plan is taken if there is one, and the
+    operation is claimed by the adopter then, whoever the owner would be.
 
     Return the operation and whether this call has created it: a repeat of the
     same wish gets the first one's. Raise InvalidRequest, NoCapacity, Conflict if
@@ -62,21 +60,14 @@ def accept(
     )
     existing = ServiceInstance.objects.find_live(guid)
     if existing is None:
-        _refuse_parameters(parameters)
+        engine = get_engine(plan.offering.engine)
+        check_parameters(parameters, engine.create_schema)
         _refuse_inactive(plan)
         if maintenance_version and maintenance_version != plan.maintenance_version:
             raise errors.MaintenanceInfoConflict
         placement.check_capacity(plan)
         try:
-            with transaction.atomic():
-                ServicePlan.objects.select_for_update().get(pk=plan.pk)
-                check_limits(plan, organization_guid)
-                wish.save(force_insert=True)
-                AuditEvent.record(actor, "provision", wish, plan=str(plan))
-                operation = Operation.objects.enqueue(
-                    Kind.PROVISION, wish, actor=actor, owner=owner
-                )
-                return operation, True
+            return _record(wish, actor, owner=owner, adopter=adopter), True
         except IntegrityError:
             # The same request, delivered twice at once: the other one has won.
             existing = ServiceInstance.objects.find_live(guid)
@@ -85,10 +76,21 @@ def accept(
     return _repeat(existing, wish), False
 
 
-def _refuse_parameters(parameters: dict[str, Any]) -> None:
-    if parameters:
-        names = ", ".join(sorted(parameters))
-        raise errors.InvalidRequest(f"parameters: this plan takes none, not {names}.")
+@transaction.atomic
+def _record(
+    wish: ServiceInstance, actor: Actor, *, owner: str, adopter: str
+) -> Operation:
+    """All rows or none: a standby container is claimed with the instance."""
+    plan = wish.plan
+    ServicePlan.objects.select_for_update().get(pk=plan.pk)
+    check_limits(plan, wish.organization_guid)
+    if adopter:
+        wish.container = Container.objects.claim_standby(plan)
+    wish.save(force_insert=True)
+    AuditEvent.record(actor, "provision", wish, plan=str(plan))
+    return Operation.objects.enqueue(
+        Kind.PROVISION, wish, actor=actor, owner=adopter if wish.container else owner
+    )
 
 
 def _refuse_inactive(plan: ServicePlan) -> None:
@@ -115,28 +117,48 @@ def _repeat(existing: ServiceInstance, wish: ServiceInstance) -> Operation:
 
 
 def _perform(work: Work) -> None:
-    instance = work.operation.instance
+    instance, state = work.operation.instance, Container.State
     container = _placed(work, instance)
-    try:
-        _start(work, container)
-    except errors.HostUnreachable as error:
-        container.host.note_contact(error.detail)
-        _leave_dead_host(work, instance, container)
-        raise
-    container.host.note_contact()
-    _wait_until_ready(work, container)
-    engine = get_engine(container.engine)
+    if container.state == state.ADOPTING:
+        _adopt(work, instance, container)
+    else:
+        _start(work, instance, container)
     work.step("creating the database")
-    engine.create_database(hosts.endpoint(container), instance.database)
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    if engine.create_database(endpoint, instance.database, instance.parameters):
+        work.step("restarting the database for its parameters")
+        hosts.connect(container.host).restart(container.name)
+        wait_until_ready(container, step=work.step, check=work.check)
     with work.succeeding():
         container.move(
-            Container.State.IN_USE,
-            only_from=(Container.State.STARTING, Container.State.IN_USE),
+            state.IN_USE, only_from=(state.STARTING, state.ADOPTING, state.IN_USE)
         )
         instance.move(
             ServiceInstance.State.READY,
             only_from=(ServiceInstance.State.PROVISIONING,),
         )
+
+
+def _adopt(work: Work, instance: ServiceInstance, container: Container) -> None:
+    """Log in anew: a standby may have died, and is nobody's then (FAILURES F65)."""
+    work.step("adopting a standby container")
+    try:
+        get_engine(container.engine).check(hosts.endpoint(container))
+    except errors.EngineUnreachable:
+        _abandon(work, instance, container)
+        raise
+
+
+def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
+    try:
+        start(container, step=work.step, fenced=work.fenced)
+    except errors.HostUnreachable as error:
+        container.host.note_contact(error.detail)
+        if _is_another_host(container.host):
+            _abandon(work, instance, container)
+        raise
+    container.host.note_contact()
+    wait_until_ready(container, step=work.step, check=work.check, limit_s=READY_LIMIT_S)
 
 
 def _placed(work: Work, instance: ServiceInstance) -> Container:
@@ -149,78 +171,17 @@ def _placed(work: Work, instance: ServiceInstance) -> Container:
     return instance.container
 
 
-def _start(work: Work, container: Container) -> None:
-    """Create and start it, on another port if a stranger has the first one."""
-    host = hosts.connect(container.host)
-    for _ in range(PORT_TRIES):
-        work.step(f"creating the container on {container.host}, port {container.port}")
-        host.create(hosts.spec(container))
-        work.step("starting the container")
-        try:
-            return host.start(container.name)
-        except errors.PortTaken as error:
-            work.step(f"port {container.port} is taken: choosing another one")
-            host.remove(container.name)
-            _change_port(work, container)
-            last_error = error
-    raise last_error
-
-
-def _change_port(work: Work, container: Container) -> None:
-    with work.fenced():
-        locked = DockerHost.objects.select_for_update().get(pk=container.host_id)
-        lease = container.lease
-        lease.release(rest=STRANGER_REST, reason="held by another program")
-        container.lease = PortLease.objects.reserve(container, locked)
-
-
-def _leave_dead_host(
-    work: Work, instance: ServiceInstance, container: Container
-) -> None:
-    """Let the next attempt choose another host, if there is one that answers."""
+def _is_another_host(dead: DockerHost) -> bool:
     others = DockerHost.objects.filter(state=DockerHost.State.ACTIVE, problem="")
-    if not others.exclude(pk=container.host_id).exists():
-        return
+    return others.exclude(pk=dead.pk).exists()
+
+
+def _abandon(work: Work, instance: ServiceInstance, container: Container) -> None:
+    """Let the next attempt begin with a new container."""
     with work.fenced():
         container.retire()
         instance.container = None
         instance.save(update_fields=["container"])
-
-
-def _wait_until_ready(work: Work, container: Container) -> None:
-    """Wait for a login: that the port accepts proves nothing, docker-proxy does."""
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    work.step("waiting for the first login")
-    looked_at = started_at = time.monotonic()
-    while True:
-        try:
-            return engine.check(endpoint)
-        except errors.EngineUnreachable as error:
-            if time.monotonic() - started_at > READY_LIMIT_S:
-                raise _failure(container, error.detail) from None
-        if time.monotonic() - looked_at > 1:
-            looked_at = time.monotonic()
-            work.check()
-            _refuse_dead(container)
-        time.sleep(POLL_S)
-
-
-def _refuse_dead(container: Container) -> None:
-    """Raise ContainerFailed if it has exited, or restarts over and over."""
-    status = hosts.connect(container.host).find(container.name)
-    if status is None:
-        raise _failure(container, "it is not there any more")
-    if not status.is_running and status.exit_code:
-        reason = f"{status.state}, exit code {status.exit_code}"
-        memory = ", out of memory" if status.out_of_memory else ""
-        raise _failure(container, reason + memory)
-
-
-def _failure(container: Container, reason: str) -> errors.ContainerFailed:
-    log = hosts.connect(container.host).logs(container.name, lines=LOG_LINES)
-    return errors.ContainerFailed(
-        detail=f"{container} on {container.host}: {reason}. Its last lines:\n{log}"
-    )
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:

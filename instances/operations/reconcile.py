@@ -7,6 +7,9 @@ been restored from an older copy (FAILURES F120).
 
 import logging
 import uuid
+from datetime import timedelta
+
+from django.utils import timezone
 
 from instances import errors
 from instances.containers import CONTAINER_LABEL, ContainerStatus
@@ -14,6 +17,11 @@ from instances.models import Broker, Container, DockerHost
 from instances.operations import hosts
 
 logger = logging.getLogger(__name__)
+
+NOBODYS_AFTER = timedelta(minutes=10)
+
+WANTED = (Container.State.STANDBY, Container.State.IN_USE)
+"""States of containers that run; those in between belong to whoever is at work."""
 
 
 def reconcile(host: DockerHost) -> None:
@@ -30,11 +38,26 @@ def reconcile(host: DockerHost) -> None:
         row = rows.get(status.name)
         if row is None:
             _settle_unwanted(host, status)
-        elif row.state == Container.State.IN_USE and not status.is_running:
-            _start(host, status)
+        elif row.state in WANTED and not status.is_running:
+            _start(row, status)
+    present = {status.name for status in found}
     for row in rows.values():
+        if row.state == Container.State.STANDBY and row.name not in present:
+            _replace(row, "it is not there any more")
+        if _is_nobodys(row):
+            row.retire()
         if row.state == Container.State.RETIRING:
             _remove(row)
+
+
+def _is_nobodys(row: Container) -> bool:
+    """A start that neither an instance nor a worker waits for: it goes nowhere."""
+    return (
+        row.state == Container.State.STARTING
+        and row.claimed_until is None
+        and row.created_at < timezone.now() - NOBODYS_AFTER
+        and not hasattr(row, "instance")
+    )
 
 
 def _remove(row: Container) -> None:
@@ -59,12 +82,20 @@ def _settle_unwanted(host: DockerHost, status: ContainerStatus) -> None:
         _remove(row)
 
 
-def _start(host: DockerHost, status: ContainerStatus) -> None:
+def _start(row: Container, status: ContainerStatus) -> None:
     """Docker's restart policy forgets some after a crash (FAILURES F40, F50)."""
-    logger.warning("host=%s container=%s is %s", host, status.name, status.state)
+    logger.warning("host=%s container=%s is %s", row.host, row, status.state)
     if status.state not in ("exited", "created"):
         return
     try:
-        hosts.connect(host).start(status.name)
+        hosts.connect(row.host).start(row.name)
     except (errors.PortTaken, errors.ContainerFailed) as error:
-        logger.warning("container=%s does not start: %s", status.name, error.detail)
+        logger.warning("container=%s does not start: %s", row, error.detail)
+        if row.state == Container.State.STANDBY:
+            _replace(row, error.detail)
+
+
+def _replace(row: Container, reason: str) -> None:
+    """Nobody's data is in a standby: another one takes its place."""
+    if row.dismiss():
+        logger.warning("container=%s is no standby any more: %s", row, reason)

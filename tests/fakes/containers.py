@@ -92,6 +92,22 @@ class MemoryContainerHost:
         container.state = "restarting" if container.exit_code else "running"
 
     @counted
+    def restart(self, name: str) -> None:
+        container = self.machine.containers.get(name)
+        if container is None:
+            raise errors.ContainerFailed(detail=f"{name} does not exist")
+        container.state = "running"
+
+    @counted
+    def limit(self, spec: ContainerSpec) -> None:
+        container = self.machine.containers.get(spec.name)
+        if container is None:
+            raise errors.ContainerFailed(detail=f"{spec.name} does not exist")
+        container.spec = replace(
+            container.spec, memory_mb=spec.memory_mb, cpus=spec.cpus, pids=spec.pids
+        )
+
+    @counted
     def find(self, name: str) -> ContainerStatus | None:
         container = self.machine.containers.get(name)
         return None if container is None else _status(container)

@@ -4,7 +4,7 @@ import pytest
 from django.db.models.functions import Now
 
 from instances import errors, placement
-from instances.models import DockerHost, PortLease
+from instances.models import Container, DockerHost, PortLease
 from tests.fakes import make_host, make_plan
 from tests.instances.base import DomainTestCase
 
@@ -74,6 +74,77 @@ class PlaceTest(DomainTestCase):
 
     def test_no_host_is_no_capacity(self):
         DockerHost.objects.all().delete()
+        with pytest.raises(errors.NoCapacity):
+            placement.place(self.plan)
+
+
+class StandbyTest(DomainTestCase):
+    """F59: standbys take what is left over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host.memory_mb = self.plan.memory_mb * 2
+        self.host.save()
+        self.older, self.newer = self.standby(), self.standby()
+
+    def standby(self) -> Container:
+        container = placement.place_standby(self.plan)
+        assert container.claim()
+        container.move("standby", only_from=("starting",), claimed_until=None)
+        return container
+
+    def state_of(self, container: Container) -> str:
+        return Container.objects.get(pk=container.pk).state
+
+    def test_it_never_displaces_another(self):
+        with pytest.raises(errors.NoCapacity):
+            placement.place_standby(self.plan)
+        assert self.state_of(self.newer) == "standby"
+
+    def test_it_never_goes_where_the_last_contact_failed(self):
+        make_host("two", problem="down")
+        with pytest.raises(errors.NoCapacity):
+            placement.place_standby(self.plan)
+
+    def test_the_newest_gives_way_to_an_instance_and_no_more_than_needed(self):
+        placement.check_capacity(self.plan)
+        placement.place(self.plan)
+        assert self.state_of(self.newer) == "retiring"
+        assert self.state_of(self.older) == "standby"
+        assert DockerHost.objects.get().reconcile_after is None
+
+    def test_all_give_way_to_a_large_one(self):
+        large = make_plan("large", memory_mb=self.host.memory_mb)
+        placement.check_capacity(large)
+        placement.place(large)
+        assert self.state_of(self.newer) == self.state_of(self.older) == "retiring"
+
+    def test_none_gives_way_in_vain(self):
+        huge = make_plan("huge", memory_mb=self.host.memory_mb + 1)
+        with pytest.raises(errors.NoCapacity):
+            placement.check_capacity(huge)
+        with pytest.raises(errors.NoCapacity):
+            placement.place(huge)
+        assert self.state_of(self.newer) == "standby"
+
+    def test_none_gives_way_where_another_host_has_room(self):
+        other = make_host("two", memory_mb=self.plan.memory_mb)
+        assert placement.place(self.plan).host == other
+        assert self.state_of(self.newer) == "standby"
+
+    def test_one_that_is_adopted_meanwhile_does_not_give_way(self):
+        for row in (self.older, self.newer):
+            row.move("adopting", only_from=("standby",))
+        with pytest.raises(errors.NoCapacity):
+            placement.place(self.plan)
+
+    def test_one_that_still_starts_gives_way_and_a_provisions_never_does(self):
+        self.newer.move("starting", only_from=("standby",))
+        self.newer.claim()
+        placement.place(self.plan)
+        assert self.state_of(self.newer) == "retiring"
+        placement.place(self.plan)
+        assert self.state_of(self.older) == "retiring"
         with pytest.raises(errors.NoCapacity):
             placement.place(self.plan)
 

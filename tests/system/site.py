@@ -72,6 +72,8 @@ class Site:
 
     def __enter__(self) -> "Site":
         self.manage("bootstrap")
+        # Tests that want standbys ask for them.
+        self.execute("UPDATE instances_serviceplan SET standby = 0")
         first_port = next(self._ranges)
         self.execute(
             "UPDATE instances_dockerhost SET port_min = ?, port_max = ?",
