@@ -153,7 +153,9 @@ class BindRequest(serializers.Serializer[Any]):
 
     service_id = TextField(required=False)
     plan_id = TextField(required=False)
-    predecessor_binding_id = TextField(required=False, max_length=LONGEST_ID)
+    predecessor_binding_id = TextField(
+        required=False, allow_null=True, max_length=LONGEST_ID
+    )
     app_guid = TextField(required=False, allow_null=True, max_length=255)
     bind_resource = ObjectField()
     parameters = ObjectField()
@@ -161,7 +163,7 @@ class BindRequest(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         names = ("service_id", "plan_id")
         missing = [name for name in names if name not in attrs]
-        if missing and "predecessor_binding_id" not in attrs:
+        if missing and not attrs.get("predecessor_binding_id"):
             raise serializers.ValidationError(
                 dict.fromkeys(missing, "This field is required.")
             )

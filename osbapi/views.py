@@ -44,6 +44,7 @@ class PlatformView(APIView):
     parser_classes = [serializers.BodyParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = OnlyJSON
+    metadata_class = None  # OPTIONS is no method of the specification
 
     def get_exception_handler(self) -> Any:
         return handle
@@ -144,7 +145,10 @@ class Instance(PlatformView):
         if instance is None:
             raise errors.Gone("This service instance does not exist any more.")
         check_plan(
-            instance.plan, offering_id=query["service_id"], plan_id=query["plan_id"]
+            instance,
+            offering_id=query["service_id"],
+            plan_id=query["plan_id"],
+            or_former=True,
         )
         operation, is_new = deprovision.accept(
             instance, actor=actor(request), owner="" if is_async else web_owner()
@@ -194,7 +198,7 @@ class Binding(PlatformView):
             app_guid=(app_guid or str(wish["bind_resource"].get("app_guid") or ""))[
                 :255
             ],
-            predecessor_guid=wish.pop("predecessor_binding_id", ""),
+            predecessor_guid=wish.pop("predecessor_binding_id", None) or "",
             actor=actor(request),
             owner=web_owner(),
             **wish,
@@ -246,22 +250,12 @@ def _find_named(rows: QuerySet[Operation], name: str | None) -> Operation | None
 
 def _check_hints(instance: ServiceInstance, request: Request) -> None:
     """OSB 2.17: service_id and plan_id may be left out of a query, not be wrong."""
-    hints = request.query_params
-    offering = instance.plan.offering_id
-    if hints.get("service_id", offering) != offering:
-        raise errors.InvalidRequest("service_id: it is not this instance's offering.")
-    plans = {instance.plan_id, *_former_plans(instance)}
-    if hints.get("plan_id", instance.plan_id) not in plans:
-        raise errors.InvalidRequest("plan_id: it is not this instance's plan.")
-
-
-def _former_plans(instance: ServiceInstance) -> list[str]:
-    """While a plan change is polled, the platform names the old plan."""
-    return [
-        operation.request["former_plan_id"]
-        for operation in instance.operations.filter(kind=Kind.UPDATE)
-        if "former_plan_id" in operation.request
-    ]
+    check_plan(
+        instance,
+        offering_id=request.query_params.get("service_id", instance.plan.offering_id),
+        plan_id=request.query_params.get("plan_id", instance.plan_id),
+        or_former=True,
+    )
 
 
 def _succeeded(operation: Operation) -> Operation:

@@ -63,7 +63,7 @@ def accept(
             # A rotation may leave them out.
             own_ids = (instance.plan.offering_id, instance.plan_id)
         check_plan(
-            instance.plan,
+            instance,
             offering_id=offering_id or own_ids[0],
             plan_id=plan_id or own_ids[1],
         )

@@ -8,7 +8,13 @@ from django.core.exceptions import ValidationError
 
 from instances import errors
 from instances.engines import ENGINES, Engine
-from instances.models import ServiceOffering, ServicePlan, catalog_rules
+from instances.models import (
+    Kind,
+    ServiceInstance,
+    ServiceOffering,
+    ServicePlan,
+    catalog_rules,
+)
 
 SCHEMAS = {
     "service_instance": {"create": "create_schema", "update": "update_schema"},
@@ -29,12 +35,28 @@ def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
     return plan
 
 
-def check_plan(plan: ServicePlan, *, offering_id: str, plan_id: str) -> None:
-    """Raise InvalidRequest if a request names another offering or plan."""
+def check_plan(
+    instance: ServiceInstance,
+    *,
+    offering_id: str,
+    plan_id: str,
+    or_former: bool = False,
+) -> None:
+    """Raise InvalidRequest if a request names another offering or plan.
+
+    A platform that has missed the answer to a plan change goes on with the former
+    plan: it must still be able to ask and to delete.
+    """
+    plan = instance.plan
     if plan.offering_id != offering_id:
         raise errors.InvalidRequest("service_id: it is not this instance's offering.")
-    if plan.pk != plan_id:
+    if plan.pk != plan_id and not (or_former and plan_id in _former_plans(instance)):
         raise errors.InvalidRequest("plan_id: it is not this instance's plan.")
+
+
+def _former_plans(instance: ServiceInstance) -> list[str]:
+    updates = instance.operations.filter(kind=Kind.UPDATE)
+    return [update.request["former_plan_id"] for update in updates]
 
 
 def catalog_document() -> dict[str, Any]:
@@ -60,7 +82,10 @@ def _offering(offering: ServiceOffering) -> dict[str, Any]:
         "instances_retrievable": True,
         "bindings_retrievable": True,
         "allow_context_updates": True,
-        "plans": [_plan(plan) | _present(schemas=schemas) for plan in plans],
+        "plans": [
+            _plan(plan) | _present(schemas=schemas, binding_rotatable=offering.bindable)
+            for plan in plans
+        ],
     }
     return entry | _present(tags=offering.tags, metadata=offering.metadata)
 
@@ -71,7 +96,6 @@ def _plan(plan: ServicePlan) -> dict[str, Any]:
         "name": plan.name,
         "description": plan.description,
         "free": plan.free,
-        "binding_rotatable": True,
         "maximum_polling_duration": plan.maximum_polling_duration,
     }
     maintenance_info = plan.maintenance_version and _present(

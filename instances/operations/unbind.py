@@ -45,7 +45,9 @@ def accept(
             binding = ServiceBinding.objects.find_live(instance, guid)
             if binding is None:
                 raise errors.Gone(GONE)
-            check_plan(instance.plan, offering_id=offering_id, plan_id=plan_id)
+            check_plan(
+                instance, offering_id=offering_id, plan_id=plan_id, or_former=True
+            )
             ServiceInstance.objects.select_for_update().get(pk=instance.pk)
             waiting = _under_way(binding)
             if waiting is not None:

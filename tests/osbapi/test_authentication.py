@@ -40,7 +40,7 @@ WRONG = {
 
 
 class AuthenticationTest(PlatformTestCase):
-    """S26: every route, before anything else is looked at."""
+    """OSB-CHECKLIST 24, 25, 27, 21.2, S26: before anything else is read."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -15,7 +15,7 @@ class BindTest(PlatformTestCase):
         return f"{answer.json()['error']}: {answer.json()['description']}"
 
     def test_it_is_201_with_credentials_that_work(self):
-        """113, 145 (I4)."""
+        """OSB-CHECKLIST 113, 145 (I4)."""
         answer = self.bind()
         assert answer.status_code == 201
         credentials = answer.json()["credentials"]
@@ -32,18 +32,18 @@ class BindTest(PlatformTestCase):
         assert "operation" not in self.bind().json()
 
     def test_nothing_undeclared_is_in_the_answer(self):
-        """117: each obliges to a `requires` of the offering."""
+        """OSB-CHECKLIST 117: each obliges to a `requires` of the offering."""
         undeclared = {"syslog_drain_url", "route_service_url", "volume_mounts"}
         assert not set(self.bind().json()) & undeclared
 
     def test_a_repeat_is_200_with_the_same_body(self):
-        """113, §21: byte for byte (F69)."""
+        """OSB-CHECKLIST 113, 21.7: byte for byte (F69)."""
         first, second = self.bind(), self.bind()
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.content == second.content
 
     def test_other_attributes_under_the_same_id_are_409(self):
-        """114."""
+        """OSB-CHECKLIST 114."""
         self.bind()
         for changes in (
             {"parameters": {"a": 1}},
@@ -53,62 +53,62 @@ class BindTest(PlatformTestCase):
             assert self.bind(**changes).status_code == 409
 
     def test_the_same_id_in_another_instance_is_another_binding(self):
-        """114."""
+        """OSB-CHECKLIST 114."""
         self.ready("i-2")
         first, second = self.bind(), self.bind(instance="i-2")
         assert (first.status_code, second.status_code) == (201, 201)
         assert first.json() != second.json()
 
     def test_missing_ids_are_400_and_named(self):
-        """110."""
+        """OSB-CHECKLIST 110."""
         for name in IDS:
             for value in (None, ""):
                 assert name in self.error(self.bind(**{name: value}), 400)
 
     def test_wrong_ids_are_400_and_named(self):
-        """110."""
+        """OSB-CHECKLIST 110."""
         for name in IDS:
             assert name in self.error(self.bind(**{name: "wrong"}), 400)
 
     def test_parameters_are_400(self):
-        """112."""
+        """OSB-CHECKLIST 112."""
         assert "role" in self.error(self.bind(parameters={"role": "dba"}), 400)
         assert not ServiceBinding.objects.exists()
 
     def test_an_unknown_instance_is_404(self):
-        """116."""
+        """OSB-CHECKLIST 116."""
         assert self.bind(instance="unknown").status_code == 404
 
     def test_an_instance_that_is_being_provisioned_is_422(self):
-        """116 (F70)."""
+        """OSB-CHECKLIST 116 (F70)."""
         self.put("i-2")
         answer = self.bind(instance="i-2")
         assert self.error(answer, 422).startswith("ConcurrencyError: ")
 
     def test_an_instance_that_is_being_deleted_is_422(self):
-        """116."""
+        """OSB-CHECKLIST 116."""
         self.delete()
         assert self.error(self.bind(), 422).startswith("ConcurrencyError: ")
 
     def test_a_failed_instance_is_400(self):
-        """116."""
+        """OSB-CHECKLIST 116."""
         self.world.machine.images.clear()
         self.put("i-2")
         drain()
         assert self.bind(instance="i-2").status_code == 400
 
     def test_an_offering_without_bindings_is_400(self):
-        """109."""
+        """OSB-CHECKLIST 109."""
         ServiceOffering.objects.update(bindable=False)
         assert self.bind().status_code == 400
 
     def test_an_app_is_not_needed(self):
-        """111: a service key has none."""
+        """OSB-CHECKLIST 111: a service key has none."""
         answer = self.bind(bind_resource={"credential_client_id": "cc"})
         assert answer.status_code == 201
 
     def test_the_app_is_kept_wherever_it_is_said(self):
-        """111."""
+        """OSB-CHECKLIST 111."""
         self.bind("b-1", app_guid="app-1")
         self.bind("b-2", bind_resource={"app_guid": "app-1"})
         assert set(ServiceBinding.objects.values_list("app_guid", flat=True)) == {
@@ -129,18 +129,18 @@ class BindTest(PlatformTestCase):
         assert answer.status_code == 201
 
     def test_an_app_guid_of_any_length_is_no_fault_of_ours(self):
-        """7: MySQL refuses what does not fit the column."""
+        """OSB-CHECKLIST 7: MySQL refuses what does not fit the column."""
         answer = self.bind(bind_resource={"app_guid": "x" * 300})
         assert answer.status_code in (201, 400)
         assert all(len(b.app_guid) <= 255 for b in ServiceBinding.objects.all())
 
     def test_a_withdrawn_plan_is_bound(self):
-        """39 (F21)."""
+        """OSB-CHECKLIST 39 (F21)."""
         ServicePlan.objects.update(active=False)
         assert self.bind().status_code == 201
 
     def test_a_silent_engine_is_500_and_leaves_no_ghost(self):
-        """F3, I6."""
+        """OSB-CHECKLIST 7, F3, I6."""
         self.world.engine.is_down = True
         answer = self.bind()
         assert "does not answer" in self.error(answer, 500)
@@ -163,22 +163,22 @@ class UnbindTest(PlatformTestCase):
         self.bind()
 
     def test_it_is_200_with_an_empty_object_and_the_user_is_gone(self):
-        """131 (I5)."""
+        """OSB-CHECKLIST 131 (I5)."""
         answer = self.unbind()
         assert (answer.status_code, answer.json()) == (200, {})
         assert self.world.users_of(self.instance) == []
 
     def test_a_repeat_is_410(self):
-        """131."""
+        """OSB-CHECKLIST 131."""
         self.unbind()
         assert self.unbind().status_code == 410
 
     def test_an_unknown_binding_is_410(self):
-        """131 (F72)."""
+        """OSB-CHECKLIST 131 (F72)."""
         assert self.unbind("unknown").status_code == 410
 
     def test_an_unknown_instance_is_410(self):
-        """133."""
+        """OSB-CHECKLIST 133."""
         assert self.unbind(instance="unknown").status_code == 410
 
     def test_a_binding_of_another_instance_is_410(self):
@@ -187,7 +187,7 @@ class UnbindTest(PlatformTestCase):
         assert len(self.world.users_of(self.instance)) == 1
 
     def test_missing_ids_are_400_and_named(self):
-        """129."""
+        """OSB-CHECKLIST 129."""
         for name in IDS:
             query = {key: value for key, value in IDS.items() if key != name}
             answer = self.unbind(**query)
@@ -195,7 +195,7 @@ class UnbindTest(PlatformTestCase):
             assert name in answer.json()["description"]
 
     def test_wrong_ids_are_400_and_change_nothing(self):
-        """133."""
+        """OSB-CHECKLIST 133."""
         for name in IDS:
             assert self.unbind(**{**IDS, name: "wrong"}).status_code == 400
         assert len(self.world.users_of(self.instance)) == 1
@@ -207,7 +207,7 @@ class UnbindTest(PlatformTestCase):
         assert answer.json()["error"] == "ConcurrencyError"
 
     def test_a_silent_engine_is_500_and_a_repeat_tries_at_once(self):
-        """134 (F71): never 200 while the credentials could live again."""
+        """OSB-CHECKLIST 134 (F71): never 200 while the credentials could live again."""
         self.world.engine.is_down = True
         assert self.unbind().status_code == 500
         self.world.engine.is_down = False
@@ -215,7 +215,7 @@ class UnbindTest(PlatformTestCase):
         assert self.world.users_of(self.instance) == []
 
     def test_a_container_that_is_gone_took_the_user_with_it(self):
-        """134 (F49)."""
+        """OSB-CHECKLIST 134 (F49)."""
         self.world.machine.containers.clear()
         assert self.unbind().status_code == 200
 

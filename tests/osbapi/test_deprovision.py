@@ -12,21 +12,21 @@ class DeprovisionTest(PlatformTestCase):
         assert answer.status_code == 202 and answer.json()["operation"]
 
     def test_a_repeat_is_202_with_the_same_operation(self):
-        """138 (F14)."""
+        """OSB-CHECKLIST 138 (F14)."""
         self.ready()
         first, second = self.delete(), self.delete()
         assert (first.status_code, second.status_code) == (202, 202)
         assert first.json() == second.json()
 
     def test_without_accepts_incomplete_it_is_200_when_all_is_gone(self):
-        """138: a JSON object, not 204."""
+        """OSB-CHECKLIST 138: a JSON object, not 204."""
         self.ready()
         answer = self.delete(is_async=False)
         assert (answer.status_code, answer.json()) == (200, {})
         assert self.world.containers() == []
 
     def test_an_unknown_instance_is_410(self):
-        """138, 156."""
+        """OSB-CHECKLIST 138, 156."""
         assert self.delete("unknown").status_code == 410
 
     def test_an_instance_that_is_gone_is_410(self):
@@ -36,7 +36,7 @@ class DeprovisionTest(PlatformTestCase):
         assert self.delete(is_async=False).status_code == 410
 
     def test_missing_ids_are_400_and_named(self):
-        """135."""
+        """OSB-CHECKLIST 135."""
         self.ready()
         for name in IDS:
             query = {key: value for key, value in IDS.items() if key != name}
@@ -46,7 +46,7 @@ class DeprovisionTest(PlatformTestCase):
                 assert name in answer.json()["description"]
 
     def test_wrong_ids_are_400_and_change_nothing(self):
-        """138 (F21)."""
+        """OSB-CHECKLIST 138 (F21)."""
         self.ready()
         for name in IDS:
             assert self.delete(**{**IDS, name: "wrong"}).status_code == 400
@@ -54,7 +54,7 @@ class DeprovisionTest(PlatformTestCase):
         assert self.bind().status_code == 201
 
     def test_while_it_is_provisioned_it_is_accepted(self):
-        """139 (F12, F4): Cloud Controller sends exactly this after a time-out."""
+        """OSB-CHECKLIST 139 (F12, F4): Cloud Controller does so after a time-out."""
         self.put()
         assert self.delete().status_code == 202
         drain()
@@ -65,14 +65,14 @@ class DeprovisionTest(PlatformTestCase):
         assert self.delete().status_code == 410
 
     def test_without_an_identity_or_a_poll_it_ends(self):
-        """156 (F6)."""
+        """OSB-CHECKLIST 156 (F6)."""
         self.ready()
         self.delete()
         drain()
         self.assert_gone()
 
     def test_bindings_are_no_obstacle(self):
-        """137 (F13)."""
+        """OSB-CHECKLIST 137 (F13)."""
         self.ready()
         self.bind()
         self.delete()
@@ -81,14 +81,14 @@ class DeprovisionTest(PlatformTestCase):
         assert self.unbind().status_code == 410
 
     def test_a_failed_instance_is_deleted(self):
-        """77."""
+        """OSB-CHECKLIST 77."""
         self.world.machine.images.clear()
         self.put()
         drain()
         assert self.delete(is_async=False).status_code == 200
 
     def test_a_withdrawn_plan_is_no_obstacle(self):
-        """39 (F21)."""
+        """OSB-CHECKLIST 39 (F21)."""
         self.ready()
         ServicePlan.objects.update(active=False)
         assert self.delete(is_async=False).status_code == 200
@@ -101,7 +101,7 @@ class DeprovisionTest(PlatformTestCase):
         assert answer.json()["error"] == "ConcurrencyError"
 
     def test_a_dead_host_is_500_and_the_deletion_goes_on(self):
-        """142 (F108): the platform may ask again, the worker does not need it to."""
+        """OSB-CHECKLIST 142 (F108): whether or not the platform asks again."""
         self.ready()
         self.world.machine.is_down = True
         assert self.delete(is_async=False).status_code == 500

@@ -12,7 +12,7 @@ ORIGIN = "X-Broker-API-Originating-Identity"
 
 
 class VersionTest(PlatformTestCase):
-    """OSB-CHECKLIST 11-16 and §21, S31."""
+    """OSB-CHECKLIST 11-16, 21.1, S31."""
 
     def status(self, version: str | None, path: str = "/v2/catalog") -> int:
         return self.get(path, headers={VERSION: version}).status_code

@@ -15,21 +15,21 @@ class LastOperationTest(PlatformTestCase):
         return answer.json()["state"]
 
     def test_it_follows_a_provision(self):
-        """80."""
+        """OSB-CHECKLIST 80."""
         self.put()
         assert self.state() == "in progress"
         drain()
         assert self.state() == "succeeded"
 
     def test_progress_is_described(self):
-        """80: non-empty if present."""
+        """OSB-CHECKLIST 80: non-empty if present."""
         self.put()
         assert "description" not in self.poll().json()
         Operation.objects.update(steps=[{"at": "now", "text": "starting"}])
         assert self.poll().json()["description"] == "starting"
 
     def test_a_failure_has_a_sentence_for_the_user(self):
-        """80."""
+        """OSB-CHECKLIST 80."""
         self.world.machine.images.clear()
         self.put()
         drain()
@@ -45,18 +45,18 @@ class LastOperationTest(PlatformTestCase):
         assert "brokersite/mariadb" not in str(self.poll().json())
 
     def test_flags_of_other_operations_are_left_out(self):
-        """35, 81."""
+        """OSB-CHECKLIST 35, 81."""
         self.world.machine.images.clear()
         self.put()
         drain()
         assert not set(self.poll().json()) & {"instance_usable", "update_repeatable"}
 
     def test_an_unknown_instance_is_404(self):
-        """83 (F16)."""
+        """OSB-CHECKLIST 83 (F16)."""
         assert self.poll("unknown").status_code == 404
 
     def test_it_follows_a_deprovision_to_the_end(self):
-        """83, §21: succeeded, not 410."""
+        """OSB-CHECKLIST 83, 21.3: succeeded, not 410."""
         self.ready()
         self.delete()
         assert self.state() == "in progress"
@@ -64,12 +64,12 @@ class LastOperationTest(PlatformTestCase):
         assert self.state() == "succeeded"
 
     def test_it_can_be_asked_again_and_again(self):
-        """85."""
+        """OSB-CHECKLIST 85."""
         self.ready()
         assert [self.state() for _ in range(3)] == ["succeeded"] * 3
 
     def test_each_operation_is_found_by_its_name(self):
-        """86."""
+        """OSB-CHECKLIST 86."""
         provision = self.put().json()["operation"]
         drain()
         deprovision = self.delete().json()["operation"]
@@ -77,7 +77,7 @@ class LastOperationTest(PlatformTestCase):
         assert self.state(operation=deprovision) == "in progress"
 
     def test_an_interrupted_provision_has_failed(self):
-        """86 (F12)."""
+        """OSB-CHECKLIST 86 (F12)."""
         provision = self.put().json()["operation"]
         self.delete()
         drain()
@@ -85,7 +85,7 @@ class LastOperationTest(PlatformTestCase):
         assert self.state() == "succeeded"
 
     def test_an_unknown_operation_is_answered_for_the_newest(self):
-        """§21."""
+        """OSB-CHECKLIST 84, 21.3."""
         self.ready()
         for operation in ("", "nonsense", "0" * 32, "x" * 5000, "\u2028"):
             assert self.state(operation=operation) == "succeeded"
@@ -98,19 +98,19 @@ class LastOperationTest(PlatformTestCase):
         assert self.state(operation=other) == "succeeded"
 
     def test_the_hints_may_be_missing_or_right(self):
-        """79."""
+        """OSB-CHECKLIST 79."""
         self.ready()
         assert self.state(service_id="offering-1", plan_id="plan-1") == "succeeded"
 
     def test_a_new_instance_under_an_old_id_is_the_one_that_is_meant(self):
-        """76."""
+        """OSB-CHECKLIST 76."""
         self.ready()
         self.delete(is_async=False)
         self.put()
         assert self.state() == "in progress"
 
     def test_an_operation_of_the_former_instance_is_still_found(self):
-        """85."""
+        """OSB-CHECKLIST 85."""
         former = self.put().json()["operation"]
         drain()
         self.delete(is_async=False)
@@ -124,14 +124,14 @@ class LastOperationTest(PlatformTestCase):
         assert self.state() == "succeeded"
 
     def test_it_asks_the_outside_nothing(self):
-        """88."""
+        """OSB-CHECKLIST 88."""
         self.ready()
         self.faults.calls.clear()
         self.poll()
         assert self.faults.calls == []
 
     def test_it_asks_the_database_little(self):
-        """88."""
+        """OSB-CHECKLIST 88."""
         self.ready()
         self.poll()
         with CaptureQueriesContext(connection) as queries:
@@ -151,7 +151,7 @@ class LastOperationTest(PlatformTestCase):
         }
 
     def test_a_gone_instance_keeps_its_history(self):
-        """85."""
+        """OSB-CHECKLIST 85."""
         self.ready()
         self.delete(is_async=False)
         assert not ServiceInstance.objects.filter(live_key__isnull=False).exists()

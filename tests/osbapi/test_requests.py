@@ -64,13 +64,13 @@ class BodyTest(PlatformTestCase):
                 assert self.status(self.body(), kind) == 400
 
     def test_json_with_a_charset_or_without_a_type_is_read(self):
-        """2."""
+        """OSB-CHECKLIST 2."""
         for kind in ("application/json; charset=utf-8", "Application/JSON", ""):
             with self.subTest(kind):
                 assert self.status(self.body(), kind) == 202
 
     def test_unknown_fields_are_ignored(self):
-        """3."""
+        """OSB-CHECKLIST 3."""
         raw = self.body(
             unknown={"a": [1]}, context={"unknown": 1}, maintenance_info={"x": 1}
         )
@@ -85,7 +85,7 @@ class BodyTest(PlatformTestCase):
                     assert name in answer.json()["description"]
 
     def test_an_object_of_another_type_is_400_and_named(self):
-        """§21: 500 when parameters is not an object has been seen elsewhere."""
+        """OSB-CHECKLIST 66, 21.8: a 500 has been seen elsewhere."""
         for name in ("parameters", "context"):
             for value in ("text", 1, [], True, [{}]):
                 answer = self.call("PUT", INSTANCE, {**BODY, name: value})
@@ -100,7 +100,7 @@ class BodyTest(PlatformTestCase):
             assert name in answer.json()["description"]
 
     def test_a_null_object_counts_as_absent(self):
-        """66."""
+        """OSB-CHECKLIST 66."""
         for name in ("parameters", "context"):
             assert self.call("PUT", INSTANCE, {**BODY, name: None}).status_code == 202
 
@@ -166,7 +166,7 @@ class IdTest(PlatformTestCase):
         assert self.delete(guid, is_async=False).status_code == 200
 
     def test_control_characters_are_400(self):
-        """33."""
+        """OSB-CHECKLIST 33."""
         for text in ("a\nb", "a\0b", "\x1b[31m", "a\x7f", "\r\n", "\t"):
             with self.subTest(text):
                 assert self.put(text).status_code == 400
@@ -196,7 +196,7 @@ class RouteTest(PlatformTestCase):
     """S41."""
 
     def test_other_methods_are_405_with_those_that_are_allowed(self):
-        """§21."""
+        """OSB-CHECKLIST 21.6."""
         for path, allowed, refused in (
             ("/v2/catalog", {"GET"}, {"PUT", "POST", "PATCH", "DELETE"}),
             ("/v2/service_instances/i-1", {"PUT", "DELETE"}, {"POST"}),
@@ -220,7 +220,7 @@ class RouteTest(PlatformTestCase):
                 assert self.get(path).status_code == 404
 
     def test_no_slash_is_added_by_a_redirect(self):
-        """10: a redirected PUT loses its body."""
+        """OSB-CHECKLIST 10: a redirected PUT loses its body."""
         assert self.call("PUT", "/v2/service_instances/i-1/", BODY).status_code == 404
 
     def test_a_method_cannot_be_overridden(self):

@@ -59,7 +59,7 @@ class StandbyTestCase(DomainTestCase):
         operation = self.accept_provision(
             guid, adopter=ADOPTER, **changes
         ).operations.get()
-        return run_now(operation) if operation.owner else operation
+        return run_now(operation, once=False) if operation.owner else operation
 
     def assert_in_step(self) -> None:
         """I1, I2."""
