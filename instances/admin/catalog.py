@@ -204,7 +204,7 @@ class ServicePlanAdmin(CatalogAdmin):
             {
                 "fields": ["image", "memory_mb", "cpus", "pids", "connections"],
                 "description": "New containers are made like this. Those that run are "
-                "not changed: they are behind their plan until they are updated.",
+                "not changed: they keep what they were made with, and are shown as behind.",
             },
         ),
         (

@@ -254,5 +254,6 @@ class ServicePlanForm(CatalogForm):
             "connections": "At most so many at once for each bound app.",
             "maintenance_version": "SemVer 2.0, such as 1.0.0. Raise it when the image "
             "has changed, and refresh the platforms at once: with the old version, "
-            "cf create-service fails. cf upgrade-service then upgrades an instance.",
+            "cf create-service fails. Instances with another version are shown as "
+            "behind; upgrading one is not possible yet and is refused.",
         }

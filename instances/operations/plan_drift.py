@@ -1,6 +1,6 @@
 """Instances that run with something else than their plan says by now.
 
-Editing a plan changes no container: what is behind catches up with an update.
+Editing a plan changes no container: what is behind stays as it was made.
 """
 
 from django.db.models import F, Q
