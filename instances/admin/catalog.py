@@ -204,7 +204,7 @@ class ServicePlanAdmin(CatalogAdmin):
             {
                 "fields": ["image", "memory_mb", "cpus", "pids", "connections"],
                 "description": "New containers are made like this. Those that run are "
-                "not changed: they keep what they were made with, and are shown as behind.",
+                "not changed: they keep what they have, and are shown as behind.",
             },
         ),
         (
