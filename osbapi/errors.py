@@ -18,12 +18,6 @@ class MalformedRequest(errors.InvalidRequest):
     """The body is not what the specification says."""
 
 
-class AsyncRequired(errors.BrokerError):
-    message = (
-        "This Service Plan requires client support for asynchronous service operations."
-    )
-
-
 class UnsupportedVersion(errors.BrokerError):
     """X-Broker-API-Version is missing or of another major version."""
 
@@ -40,7 +34,6 @@ _STATUSES: dict[type[errors.BrokerError], int] = {
     errors.MaintenanceInfoConflict: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.UpdateNotSupported: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.ConcurrencyError: status.HTTP_422_UNPROCESSABLE_ENTITY,
-    AsyncRequired: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.Transient: status.HTTP_503_SERVICE_UNAVAILABLE,
 }
 _FRAMEWORK_SENTENCES: dict[int, str] = {

@@ -139,7 +139,6 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('guid', models.CharField(max_length=500)),
                 ('live_key', models.CharField(editable=False, max_length=64, null=True, unique=True)),
-                ('expires_at', models.DateTimeField(null=True)),
                 ('app_guid', models.CharField(blank=True, max_length=255)),
                 ('bind_resource', models.JSONField(blank=True, default=dict)),
                 ('parameters', models.JSONField(blank=True, default=dict)),

@@ -45,7 +45,6 @@ class ServiceBinding(StatefulModel):
     predecessor = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, related_name="successors"
     )
-    expires_at = models.DateTimeField(null=True)
     app_guid = models.CharField(max_length=255, blank=True)
     bind_resource = models.JSONField(default=dict, blank=True)
     parameters = models.JSONField(default=dict, blank=True)

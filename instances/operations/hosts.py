@@ -1,13 +1,9 @@
 """A container's host and its database, reached through the row."""
 
-import logging
-
 from instances import containers, errors
 from instances.containers import ContainerHost, ContainerSpec
 from instances.engines import Endpoint, get_engine
 from instances.models import Broker, Container, DockerHost
-
-logger = logging.getLogger(__name__)
 
 
 def connect(host: DockerHost, *, timeout_s: int = 30) -> ContainerHost:

@@ -160,14 +160,18 @@ def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
 
 
 def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    database = work.operation.instance.database
-    known = engine.update_schema["properties"]
-    changeable = {name: value for name, value in wanted.items() if name in known}
-    if engine.update_database(endpoint, database, changeable):
+    if _apply(container, work.operation.instance.database, wanted):
         work.step("restarting the database")
         hosts.connect(container.host).restart(container.name)
         wait_until_ready(container, step=work.step, check=work.check)
+
+
+def _apply(container: Container, database: str, wanted: dict[str, Any]) -> bool:
+    """Set those that can change; whether that takes a restart."""
+    engine = get_engine(container.engine)
+    known = engine.update_schema["properties"]
+    changeable = {name: value for name, value in wanted.items() if name in known}
+    return engine.update_database(hosts.endpoint(container), database, changeable)
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
@@ -186,10 +190,7 @@ def _clean_up(work: Work) -> None:
     if container is None or container.state != Container.State.IN_USE:
         return
     hosts.connect(container.host).limit(hosts.spec(container))
-    engine = get_engine(container.engine)
-    known = engine.update_schema["properties"]
-    changeable = {n: v for n, v in instance.parameters.items() if n in known}
-    engine.update_database(hosts.endpoint(container), instance.database, changeable)
+    _apply(container, instance.database, instance.parameters)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

@@ -12,7 +12,7 @@ from instances.worker import WorkerProcess
 
 
 class Command(BaseCommand):
-    help = "Run operations: provision, unbind, deprovision, reconcile."
+    help = "Run operations, reconcile the hosts and keep standby containers."
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_readable()
