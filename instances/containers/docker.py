@@ -1,16 +1,14 @@
-"""Docker Engine as a container host: the only module that imports docker."""
+"""Docker Engine as a container host."""
 
 import re
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import docker
-import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import LogConfig
 
 from instances import errors
@@ -21,6 +19,7 @@ from instances.containers.base import (
     ContainerStatus,
     HostDescription,
 )
+from instances.containers.docker_api import lend
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -33,7 +32,6 @@ _PORT_TAKEN = re.compile(
 )
 _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_clients = threading.local()
 
 
 class DockerContainerHost:
@@ -194,42 +192,8 @@ class DockerContainerHost:
                 return ""
         return _CONTROL.sub("", bytes(text).decode(errors="replace"))
 
-    @contextmanager
-    def _api(self) -> Iterator[docker.APIClient]:
-        """Lend this thread's client; Docker's errors become ours."""
-        try:
-            yield self._client()
-        except APIError as error:
-            raise errors.HostRefused(
-                detail=f"Docker at {self._url} refused: {error.explanation or error}"
-            ) from error
-        except (DockerException, requests.RequestException, OSError) as error:
-            _cached().pop((self._url, self._timeout_s), None)
-            raise errors.HostUnreachable(
-                detail=f"Docker at {self._url} does not answer: {error}"
-            ) from error
-
-    def _client(self) -> docker.APIClient:
-        """docker-py's client is not thread-safe, and dear to make: one a thread."""
-        key = (self._url, self._timeout_s)
-        if key not in _cached():
-            version = self._new_client("1.41").version(api_version=False)["ApiVersion"]
-            _cached()[key] = self._new_client(version)
-        return _cached()[key]
-
-    def _new_client(self, version: str) -> docker.APIClient:
-        client = docker.APIClient(
-            base_url=self._url, version=version, timeout=self._timeout_s
-        )
-        # A proxy or CA bundle in the environment must not replace ours.
-        client.trust_env = False
-        return client
-
-
-def _cached() -> dict[tuple[str, int], docker.APIClient]:
-    if not hasattr(_clients, "by_url"):
-        _clients.by_url = {}
-    return _clients.by_url  # type: ignore[no-any-return]
+    def _api(self) -> AbstractContextManager[docker.APIClient]:
+        return lend(self._url, timeout_s=self._timeout_s)
 
 
 def _inspect(api: docker.APIClient, name: str) -> Mapping[str, Any] | None:
