@@ -6,6 +6,7 @@
     ├── Gone                  deleted, or never known
     ├── Conflict              the id is taken by something else
     ├── MaintenanceInfoConflict  the platform's catalog is older or newer
+    ├── AsyncRequired         it takes longer than a request may
     ├── UpdateNotSupported    this change cannot be made to an instance
     ├── ConcurrencyError      another operation holds the resource
     ├── NoCapacity            no host has room
@@ -53,6 +54,14 @@ class MaintenanceInfoConflict(BrokerError):
     """OSB 2.17, Maintenance Info: the code and the sentence are the spec's."""
 
     message = "The maintenance information for the requested Service Plan has changed."
+
+
+class AsyncRequired(BrokerError):
+    """OSB 2.17, Asynchronous Operations: the code and the sentence are the spec's."""
+
+    message = (
+        "This Service Plan requires client support for asynchronous service operations."
+    )
 
 
 class UpdateNotSupported(BrokerError):

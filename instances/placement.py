@@ -65,12 +65,20 @@ def _place_on(host: DockerHost, plan: ServicePlan, *, may_displace: bool) -> Con
         **{name: getattr(plan, name) for name in MADE_WITH},
     )
     PortLease.objects.reserve(container, host)
+    make_room(host, may_displace=may_displace)
+    return container
+
+
+def make_room(host: DockerHost, *, may_displace: bool = True) -> None:
+    """See that the budget holds what is on the host by now; standbys give way.
+
+    Raise NoCapacity. Belongs into a transaction that has locked the host's row.
+    """
     lacking_mb = -host.free_memory_mb()
     if lacking_mb > 0 and may_displace:
         lacking_mb -= displace_standbys(host, lacking_mb)
     if lacking_mb > 0:
         raise errors.NoCapacity(detail=f"host {host} lacks {lacking_mb} MiB")
-    return container
 
 
 def displace_standbys(host: DockerHost, wanted_mb: int) -> int:

@@ -32,6 +32,7 @@ _STATUSES: dict[type[errors.BrokerError], int] = {
     errors.Gone: status.HTTP_410_GONE,
     UnsupportedVersion: status.HTTP_412_PRECONDITION_FAILED,
     errors.MaintenanceInfoConflict: status.HTTP_422_UNPROCESSABLE_ENTITY,
+    errors.AsyncRequired: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.UpdateNotSupported: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.ConcurrencyError: status.HTTP_422_UNPROCESSABLE_ENTITY,
     errors.Transient: status.HTTP_503_SERVICE_UNAVAILABLE,

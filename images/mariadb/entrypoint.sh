@@ -3,13 +3,20 @@
 # (what mysql_native_password stores, never a password), unless that is done already.
 set -euo pipefail
 
-APPLIED=/var/lib/mysql/.applied
+ROOT=/var/lib/mysql
+APPLIED=$ROOT/data/.applied
 
 if [[ ! ${ADMIN_HASH:-} =~ ^\*[0-9A-F]{40}$ ]]; then
     echo "ADMIN_HASH must be '*' and 40 upper-case hexadecimal digits: the mysql_native_password verifier of the administrator." >&2
     exit 64
 fi
 marker=$APPLIED/${ADMIN_HASH#\*}
+
+# The data of the container that this one follows takes the place of the image's own.
+if [ -d "$ROOT/incoming/data" ]; then
+    rm -rf "$ROOT/data"
+    mv -T "$ROOT/incoming/data" "$ROOT/data"
+fi
 
 # The server writes its settings anew each time, since it cannot overwrite a file: the
 # newest that was written to its last line counts.

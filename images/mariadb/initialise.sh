@@ -3,7 +3,7 @@
 # socket inside the container accepts.
 set -euo pipefail
 
-install -d -o mysql -g mysql -m 0700 /var/lib/mysql /var/lib/mysql/.applied
+install -d -o mysql -g mysql -m 0700 /var/lib/mysql /var/lib/mysql/{incoming,data,data/.applied}
 install -d -o mysql -g mysql -m 0755 /run/mysqld
 mariadb-install-db --user=mysql --skip-test-db --auth-root-authentication-method=socket >/dev/null
 {

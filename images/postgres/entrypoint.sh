@@ -4,12 +4,19 @@
 set -euo pipefail
 
 umask 077
+ROOT=/var/lib/postgresql
 marker=$PGDATA/brokersite.applied
 base64='[A-Za-z0-9+/]'
 
 if [[ ! ${ADMIN_VERIFIER:-} =~ ^SCRAM-SHA-256\$4096:$base64{22}==\$$base64{43}=:$base64{43}=$ ]]; then
     echo "ADMIN_VERIFIER must be 'SCRAM-SHA-256\$4096:' and the salt and keys of the administrator's password, as PostgreSQL stores them." >&2
     exit 64
+fi
+
+# The data of the container that this one follows takes the place of the image's own.
+if [ -d "$ROOT/incoming/data" ]; then
+    rm -rf "$ROOT/data"
+    mv -T "$ROOT/incoming/data" "$ROOT/data"
 fi
 
 # A plain restart must not undo a later change of the password by SQL.

@@ -3,7 +3,7 @@
 # that an instance gets by renaming it, since CREATE DATABASE takes up to a second.
 set -euo pipefail
 
-install -d -o postgres -g postgres -m 0700 "$PGDATA"
+install -d -o postgres -g postgres -m 0700 /var/lib/postgresql /var/lib/postgresql/incoming "$PGDATA"
 install -d -o postgres -g postgres -m 0755 /run/postgresql
 as_postgres() {
     setpriv --reuid postgres --regid postgres --clear-groups "$@"

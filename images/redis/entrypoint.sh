@@ -4,13 +4,20 @@
 set -euo pipefail
 
 umask 077
-USERS=/var/lib/redis/users.acl
-SETTINGS=/var/lib/redis/redis.conf
-marker=/var/lib/redis/admin.applied
+ROOT=/var/lib/redis
+USERS=$ROOT/data/users.acl
+SETTINGS=$ROOT/data/redis.conf
+marker=$ROOT/data/admin.applied
 
 if [[ ! ${ADMIN_SHA256:-} =~ ^[0-9a-f]{64}$ ]]; then
     echo "ADMIN_SHA256 must be 64 lower-case hexadecimal digits: the SHA-256 of the administrator's password." >&2
     exit 64
+fi
+
+# The data of the container that this one follows takes the place of the image's own.
+if [ -d "$ROOT/incoming/data" ]; then
+    rm -rf "$ROOT/data"
+    mv -T "$ROOT/incoming/data" "$ROOT/data"
 fi
 
 # Write a file so that a crash leaves the old one or the new one.

@@ -255,5 +255,5 @@ class ServicePlanForm(CatalogForm):
             "maintenance_version": "SemVer 2.0, such as 1.0.0. Raise it when the image "
             "has changed, and refresh the platforms at once: with the old version, "
             "cf create-service fails. Instances with another version are shown as "
-            "behind; upgrading one is not possible yet and is refused.",
+            "behind until they are upgraded, by cf upgrade-service or here.",
         }

@@ -1,6 +1,6 @@
 """What a container host does for the broker, whatever runs the containers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -68,10 +68,29 @@ class ContainerHost(Protocol):
     def restart(self, name: str) -> None:
         """Stop the database in order and start it again. Raise ContainerFailed."""
 
+    def stop(self, name: str, *, limit_s: int) -> None:
+        """Stop the database in order, for good: only start() brings it back.
+
+        It is killed after so many seconds. Raise ContainerFailed if it does not exist.
+        """
+
     def limit(self, spec: ContainerSpec) -> None:
         """Give a container the memory, CPUs and processes of the spec.
 
-        Raise ContainerFailed if it does not exist, HostRefused if it uses more.
+        Docker restarts it by itself again, if stop() has ended that. Raise
+        ContainerFailed if it does not exist, HostRefused if it uses more.
+        """
+
+    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+        """A file or folder of a container, running or not, as chunks of a tar.
+
+        Raise ContainerFailed if there is no such container or path.
+        """
+
+    def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
+        """Unpack a tar in a folder of a container, owners by number.
+
+        Raise ContainerFailed if there is no such container or folder.
         """
 
     def find(self, name: str) -> ContainerStatus | None: ...

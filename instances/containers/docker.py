@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,8 @@ NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
 REMOVAL_LIMIT_S = 20.0
 STOP_LIMIT_S = 10
+RESTART_POLICY = {"Name": "always"}
+ARCHIVE_CHUNK = 2**20
 LOG_OPTIONS = {"max-size": "5m", "max-file": "2"}
 
 _PORT_TAKEN = re.compile(
@@ -117,22 +119,48 @@ class DockerContainerHost:
             except NotFound:
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
 
+    def stop(self, name: str, *, limit_s: int) -> None:
+        # First: a daemon that restarts would else start it again.
+        self._update(name, {"RestartPolicy": {"Name": "no"}})
+        with lend(self._url, timeout_s=limit_s + self._timeout_s) as api:
+            try:
+                api.stop(name, timeout=limit_s)
+            except NotFound:
+                raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+
     def limit(self, spec: ContainerSpec) -> None:
-        # The method of docker-py knows no pids_limit nor nano_cpus.
         limits = {
             "Memory": spec.memory_mb * 2**20,
             "MemorySwap": spec.memory_mb * 2**20,
             "NanoCpus": int(spec.cpus * 1_000_000_000),
             "PidsLimit": spec.pids,
         }
+        self._update(spec.name, {**limits, "RestartPolicy": RESTART_POLICY})
+
+    def _update(self, name: str, changes: dict[str, Any]) -> None:
+        # The method of docker-py knows no pids_limit nor nano_cpus.
         with self._api() as api:
-            version, path = api.api_version, f"containers/{spec.name}/update"
-            url = f"{api.base_url}/v{version}/{path}"
-            response = api.post(url, json=limits, timeout=self._timeout_s)
+            url = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
+            response = api.post(url, json=changes, timeout=self._timeout_s)
         if response.status_code == 404:
-            raise errors.ContainerFailed(detail=f"{spec.name} does not exist")
+            raise errors.ContainerFailed(detail=f"{name} does not exist")
         if not response.ok:
             raise errors.HostRefused(detail=response.text)
+
+    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+        with self._api() as api:
+            try:
+                chunks, _ = api.get_archive(name, path, chunk_size=ARCHIVE_CHUNK)
+            except NotFound as error:
+                raise errors.ContainerFailed(detail=str(error.explanation)) from None
+            yield from chunks
+
+    def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
+        with self._api() as api:
+            try:
+                api.put_archive(name, path, chunks)
+            except NotFound as error:
+                raise errors.ContainerFailed(detail=str(error.explanation)) from None
 
     def find(self, name: str) -> ContainerStatus | None:
         with self._api() as api:
@@ -208,7 +236,7 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
     host_config = api.create_host_config(
         port_bindings={spec.port: (spec.publish_address, spec.publish_port)},
         network_mode=NETWORK,
-        restart_policy={"Name": "always"},
+        restart_policy=RESTART_POLICY,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         mem_limit=f"{spec.memory_mb}m",

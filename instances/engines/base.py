@@ -45,6 +45,11 @@ class Engine(Protocol):
 
     name: str
     port: int
+    data_path: str
+    """The folder inside the container that holds all the data."""
+    incoming_path: str
+    """A folder next to it: data_path of another container, put in here before the
+    first start, takes the place of the image's own."""
     create_schema: dict[str, Any]
     """What create_database takes: JSON Schema draft 4."""
     update_schema: dict[str, Any]

@@ -24,7 +24,8 @@ ADMINISTRATOR = "brokersite"
 CONNECT_LIMIT_S = 5
 ANSWER_LIMIT_S = 10
 SESSIONS_LIMIT_S = 5.0
-SETTINGS_PATH = "/var/lib/mysql/.applied"
+HOME = "/var/lib/mysql"
+SETTINGS_PATH = f"{HOME}/data/.applied"
 """Where the image lets the server write (secure-file-priv)."""
 
 CHARSETS = ["utf8mb4", "utf8mb3", "latin1", "ascii"]
@@ -57,6 +58,8 @@ SCHEMA = fields.schema(
 class MariaDB:
     name = "mariadb"
     port = 3306
+    data_path = f"{HOME}/data"
+    incoming_path = f"{HOME}/incoming"
     create_schema = SCHEMA
     update_schema = SCHEMA
     bind_schema = fields.BIND_SCHEMA

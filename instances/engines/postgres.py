@@ -69,6 +69,8 @@ OPTIONS = (
 class Postgres:
     name = "postgres"
     port = 5432
+    data_path = "/var/lib/postgresql/data"
+    incoming_path = "/var/lib/postgresql/incoming"
     create_schema = fields.schema(
         "PostgreSQL",
         locale=fields.choice("Locale", "How text is sorted and compared.", LOCALES),

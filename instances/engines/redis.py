@@ -70,6 +70,8 @@ Ask = Callable[..., Any]
 class Redis:
     name = "redis"
     port = 6379
+    data_path = "/var/lib/redis/data"
+    incoming_path = "/var/lib/redis/incoming"
     create_schema = SCHEMA
     update_schema = SCHEMA
     bind_schema = fields.BIND_SCHEMA

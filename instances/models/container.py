@@ -24,6 +24,7 @@ class ContainerState(models.TextChoices):
     STANDBY = "standby"
     ADOPTING = "adopting"
     IN_USE = "in_use", "in use"
+    KEPT = "kept"
     RETIRING = "retiring"
     GONE = "gone"
 
@@ -86,6 +87,14 @@ class Container(StatefulModel):
     )
     claimed_until = models.DateTimeField(null=True, editable=False)
     """How long it is one worker's to start; null if an instance waits for it."""
+    succeeds = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="successors",
+    )
+    """The one whose data and port it takes over, or took."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 
@@ -122,9 +131,14 @@ class Container(StatefulModel):
         if not rows.update(state=ContainerState.RETIRING):
             return False
         self.state = ContainerState.RETIRING
-        # Removed at the next pass: its memory counts as free from now on.
-        DockerHost.objects.filter(pk=self.host_id).update(reconcile_after=None)
+        # Its memory counts as free from now on.
+        self.host.reconcile_soon()
         return True
+
+    def current_successors(self) -> "models.QuerySet[Container]":
+        """What is to take its place, as long as that is under way."""
+        states = (ContainerState.STARTING, ContainerState.ADOPTING)
+        return self.successors.filter(state__in=states).select_related("host")
 
     def is_as_planned(self) -> bool:
         """Whether its plan would make it the same today."""

@@ -80,6 +80,10 @@ class DockerHost(models.Model):
         given = containers.aggregate(given=Sum("memory_mb"))
         return self.memory_mb - (given["given"] or 0)
 
+    def reconcile_soon(self) -> None:
+        """What is retiring goes at the next pass, not only at the regular one."""
+        DockerHost.objects.filter(pk=self.pk).update(reconcile_after=None)
+
     def note_contact(self, problem: str = "") -> None:
         """Record that the host was reached just now, or why not."""
         changes: dict[str, object] = {"problem": problem}

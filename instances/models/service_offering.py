@@ -80,8 +80,7 @@ class ServicePlan(models.Model):
         max_length=100,
         blank=True,
         help_text="SemVer 2.0, such as 1.0.0. Raise it when the image has changed. "
-        "Instances with another version are shown as behind; upgrading one is not "
-        "possible yet and is refused.",
+        "Instances with another version are shown as behind until they are upgraded.",
     )
     maintenance_description = models.CharField(
         max_length=255, blank=True, help_text="What an upgrade means for the app."

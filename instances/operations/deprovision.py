@@ -7,6 +7,7 @@ from instances import errors
 from instances.models import (
     Actor,
     AuditEvent,
+    Container,
     Kind,
     Operation,
     ServiceBinding,
@@ -61,8 +62,7 @@ def _under_way(instance: ServiceInstance) -> Operation | None:
 
 def _perform(work: Work) -> None:
     instance = work.operation.instance
-    container = instance.container
-    if container is not None and container.state != container.State.GONE:
+    for container in _containers(instance):
         with work.fenced():
             container.retire()
         work.step(f"removing the container from {container.host}")
@@ -87,6 +87,15 @@ def _perform(work: Work) -> None:
             live_key=None,
             gone_at=Now(),
         )
+
+
+def _containers(instance: ServiceInstance) -> list[Container]:
+    """Its own, and what was to take its place."""
+    if instance.container is None:
+        return []
+    successors = instance.container.successors.select_related("host")
+    family = [*successors, instance.container]
+    return [row for row in family if row.state != Container.State.GONE]
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:

@@ -55,6 +55,7 @@ def _is_nobodys(row: Container) -> bool:
     return (
         row.state == Container.State.STARTING
         and row.claimed_until is None
+        and row.succeeds_id is None
         and row.created_at < timezone.now() - NOBODYS_AFTER
         and not hasattr(row, "instance")
     )
@@ -87,8 +88,11 @@ def _start(row: Container, status: ContainerStatus) -> None:
     logger.warning("host=%s container=%s is %s", row.host, row, status.state)
     if status.state not in ("exited", "created"):
         return
+    host = hosts.connect(row.host)
     try:
-        hosts.connect(row.host).start(row.name)
+        # A swap that was given up may have left it without restarts of its own.
+        host.limit(hosts.spec(row))
+        host.start(row.name)
     except (errors.PortTaken, errors.ContainerFailed) as error:
         logger.warning("container=%s does not start: %s", row, error.detail)
         if row.state == Container.State.STANDBY:

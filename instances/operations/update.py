@@ -16,7 +16,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.operations import hosts, parameters
+from instances.operations import hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
@@ -35,13 +35,16 @@ def accept(
     maintenance_version: str,
     actor: Actor,
     owner: str = "",
+    as_planned: bool = False,
 ) -> tuple[ServiceInstance, Operation | None]:
     """Record the wish; None instead of an operation if nothing has to be done.
 
-    An empty plan_id and parameters that are left out mean: as they are. A repeat
-    of the update that is under way gets its operation. Raise NotFound,
-    InvalidRequest, UpdateNotSupported, MaintenanceInfoConflict, NoCapacity,
-    ConcurrencyError.
+    An empty plan_id and parameters that are left out mean: as they are. A newer
+    maintenance_version, or as_planned, means: with the image and the limits that the
+    plan has now. A repeat of the update that is under way gets its operation. Raise
+    NotFound, InvalidRequest, UpdateNotSupported, MaintenanceInfoConflict, NoCapacity,
+    ConcurrencyError, and AsyncRequired for another image with an owner, who would
+    wait for it.
     """
     with transaction.atomic():
         instance = ServiceInstance.objects.get_live(guid)
@@ -50,14 +53,22 @@ def accept(
         engine = get_engine(instance.plan.offering.engine)
         parameters.check(wanted, engine.update_schema)
         request = _request(instance, plan, wanted)
+        request["as_planned"] = (
+            as_planned
+            or plan != instance.plan
+            or maintenance_version not in ("", instance.maintenance_version)
+        )
         running = Operation.objects.unfinished().filter(exclusive_instance=instance)
         operation = running.first()
         if operation is not None:
             return instance, _joined(operation, request)
         _check_state(instance)
         instance.rename(context)
-        if plan == instance.plan and request["parameters"] == instance.parameters:
+        changed = request["as_planned"] or request["parameters"] != instance.parameters
+        if not changed:
             return instance, None
+        if owner and request["as_planned"] and _needs_swap(instance, plan):
+            raise errors.AsyncRequired
         if plan != instance.plan:
             check_limits(plan, instance.organization_guid)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
@@ -77,21 +88,20 @@ def _target(
     if version and version != plan.maintenance_version:
         raise errors.MaintenanceInfoConflict
     if plan == former:
-        if version and version != instance.maintenance_version:
-            raise errors.UpdateNotSupported(
-                "Upgrading the database's image is not possible yet: "
-                "create a new service instance and move the data."
-            )
         return plan
     if not former.offering.plan_updateable:
         raise errors.UpdateNotSupported("The plan of this offering cannot be changed.")
     if not plan.active:
         raise errors.InvalidRequest(f"plan_id: plan {plan} is no longer offered.")
-    if plan.image != former.image:
-        raise errors.UpdateNotSupported(
-            f"Plan {plan} runs another image: create a new service instance of it."
-        )
     return plan
+
+
+def _needs_swap(instance: ServiceInstance, plan: ServicePlan) -> bool:
+    """For another image, and to end one that has been begun."""
+    container = instance.container
+    return container is not None and (
+        container.image != plan.image or container.state == Container.State.KEPT
+    )
 
 
 def _request(
@@ -108,7 +118,7 @@ def _request(
 
 
 def _joined(operation: Operation, request: dict[str, Any]) -> Operation:
-    compared = ("plan_id", "parameters")
+    compared = ("plan_id", "parameters", "as_planned")
     same = all(operation.request.get(name) == request[name] for name in compared)
     if operation.kind == Kind.UPDATE and same:
         return operation
@@ -127,15 +137,29 @@ def _perform(work: Work) -> None:
     container = instance.container
     assert container is not None
     plan = ServicePlan.objects.select_related("offering").get(pk=request["plan_id"])
-    if instance.plan != plan:
+    # In a container that is kept they have been set before it was stopped.
+    if (
+        request["parameters"] != instance.parameters
+        and container.state == Container.State.IN_USE
+    ):
+        work.step("setting the parameters")
+        _set_parameters(work, container, request["parameters"])
+    if request["as_planned"] and _needs_swap(instance, plan):
+        swap.swap(work, container, plan)
+    elif request["as_planned"]:
         work.step(f"setting the limits of plan {plan}")
         _reserve(work, container, plan)
         hosts.connect(container.host).limit(hosts.spec(container))
-    if request["parameters"] != instance.parameters:
-        work.step("setting the parameters")
-        _set_parameters(work, container, request["parameters"])
+    _succeed(work, plan)
+
+
+def _succeed(work: Work, plan: ServicePlan) -> None:
+    instance, request = work.operation.instance, work.operation.request
+    successor = instance.container and swap.decided(instance.container)
     with work.succeeding():
-        if instance.plan != plan:
+        if successor is not None:
+            swap.finish(instance, successor)
+        if request["as_planned"]:
             instance.maintenance_version = plan.maintenance_version
         instance.plan, instance.parameters = plan, request["parameters"]
         instance.save(update_fields=["plan", "parameters", "maintenance_version"])
@@ -146,17 +170,11 @@ def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
     with work.fenced():
         host = DockerHost.objects.select_for_update().get(pk=container.host_id)
         more_mb = plan.memory_mb - container.memory_mb
-        lacking_mb = more_mb - max(0, host.free_memory_mb())
-        if more_mb > 0 and lacking_mb > 0:
-            lacking_mb -= placement.displace_standbys(host, lacking_mb)
-        if more_mb > 0 and lacking_mb > 0:
-            raise errors.NoCapacity(
-                f"The database's host has no room for plan {plan}.",
-                detail=f"host {host} lacks {lacking_mb} MiB of its budget",
-            )
         for name in LIMITS:
             setattr(container, name, getattr(plan, name))
         container.save(update_fields=LIMITS)
+        if more_mb > 0:
+            placement.make_room(host)
 
 
 def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:
@@ -176,21 +194,23 @@ def _apply(container: Container, database: str, wanted: dict[str, Any]) -> bool:
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     """Back to what was: an update happens wholly or not at all (OSB-CHECKLIST 106)."""
-    container = work.operation.instance.container
+    request, container = work.operation.request, work.operation.instance.container
+    if container is not None and swap.decided(container):
+        return _succeed(work, ServicePlan.objects.get(pk=request["plan_id"]))
     with work.failing(error):
         if container is not None:
-            former = work.operation.request["former_limits"]
+            former = request["former_limits"]
             Container.objects.filter(pk=container.pk).update(**former)
+            swap.put_back(container)
 
 
 def _clean_up(work: Work) -> None:
     """Make the container what the rows say, after a failure or a late attempt."""
+    swap.settle(work.operation)
     instance = ServiceInstance.objects.get(pk=work.operation.instance_id)
     container = instance.container
-    if container is None or container.state != Container.State.IN_USE:
-        return
-    hosts.connect(container.host).limit(hosts.spec(container))
-    _apply(container, instance.database, instance.parameters)
+    if container is not None and container.state == Container.State.IN_USE:
+        _apply(container, instance.database, instance.parameters)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

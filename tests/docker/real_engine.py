@@ -131,6 +131,33 @@ class RealEngineContract(EngineContract, SimpleTestCase):
         self.session(user).write(user.database)
         assert self.parameters_of(user) == wanted
 
+    def test_another_container_takes_the_data_over(self):
+        """What an upgrade does: users, parameters, rows and port stay as they are."""
+        user = self.created()
+        self.session(user).write(user.database)
+        rows = self.session(user).count(user.database)
+        engine, wanted = self.engine, self.PARAMETERS
+        engine.update_database(self.endpoint, user.database, wanted)
+        self.host.stop(self.spec.name, limit_s=20)
+        names = {"name": f"{self.spec.name}-2", "publish_port": real.next_port()}
+        successor = replace(self.spec, **names)
+        self.addCleanup(self.host.remove, successor.name)
+        self.host.create(successor)
+        chunks = self.host.read_archive(self.spec.name, engine.data_path)
+        self.host.write_archive(successor.name, engine.incoming_path, chunks)
+        self.host.start(successor.name)
+        former = self.endpoint
+        self.endpoint = replace(former, port=successor.publish_port)
+        real.wait_for(engine, self.endpoint)
+        try:
+            assert self.session(user).count(user.database) == rows
+            self.session(user).write(user.database)
+            assert self.parameters_of(user) == wanted
+        finally:
+            self.endpoint = former
+            self.host.start(self.spec.name)
+            real.wait_for(engine, former)
+
     def test_a_rotated_secret_outlives_a_restart(self):
         secret = new_secret()
         rotated = replace(self.endpoint, admin_secret=secret)

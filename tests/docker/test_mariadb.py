@@ -71,7 +71,7 @@ class MariaDBTest(RealEngineContract):
             "SELECT * FROM mysql.global_priv",
             "SET GLOBAL max_connections = 1",
             "SELECT 1 INTO OUTFILE '/tmp/out'",
-            "SELECT 1 INTO DUMPFILE '/var/lib/mysql/.applied/settings-9.sql'",
+            "SELECT 1 INTO DUMPFILE '/var/lib/mysql/data/.applied/settings-9.sql'",
         ):
             with pytest.raises(Refused):
                 session.run(statement)
@@ -87,7 +87,7 @@ class MariaDBTest(RealEngineContract):
         user = self.created()
         wanted = {"max_connections": 43}
         self.engine.update_database(self.endpoint, user.database, wanted)
-        path = "/var/lib/mysql/.applied/settings-99999999999999999999.sql"
+        path = "/var/lib/mysql/data/.applied/settings-99999999999999999999.sql"
         self.administrator().run(f"SELECT 'SET GLOBAL max_co' INTO DUMPFILE '{path}'")
         self.restart(kill=True)
         assert self.parameters_of(user)["max_connections"] == 43

@@ -1,8 +1,15 @@
 """A container host in memory, with Docker's observed ways (FACTS §2, §6)."""
 
+import io
+import pickle
 import re
+import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
+
+from django.utils import timezone
 
 from instances import errors
 from instances.containers import (
@@ -12,9 +19,12 @@ from instances.containers import (
     ContainerStatus,
     HostDescription,
 )
+from instances.engines.mariadb import MariaDB
 from tests.fakes.faults import Faults, counted
 
 IMAGE = "brokersite/mariadb:10.11"
+DATA = MariaDB.data_path
+INCOMING = f"{MariaDB.incoming_path}/data"
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -23,10 +33,20 @@ class FakeContainer:
     spec: ContainerSpec
     state: str = "created"
     exit_code: int = 0
+    started_at: datetime | None = None
     log: str = ""
     # What the engine keeps inside; it goes with the container.
     databases: dict[str, list[str]] = field(default_factory=dict)
     users: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What was unpacked into it, by path."""
+    restarts: bool = True
+
+    def take_in(self) -> None:
+        """What the entrypoint does with another container's data."""
+        incoming = self.files.pop(INCOMING, None)
+        if incoming is not None:
+            self.databases, self.users = pickle.loads(incoming)  # noqa: S301
 
     @property
     def address(self) -> tuple[str, int]:
@@ -44,6 +64,8 @@ class Machine:
     """(address, port) pairs that other programs hold."""
     failing_images: dict[str, int] = field(default_factory=dict)
     """Images whose containers exit at once, with their exit codes."""
+    deaf_images: set[str] = field(default_factory=set)
+    """Images that do not take in another container's data."""
     is_down: bool = False
 
     def running(self) -> list[FakeContainer]:
@@ -80,9 +102,7 @@ class MemoryContainerHost:
 
     @counted
     def start(self, name: str) -> None:
-        container = self.machine.containers.get(name)
-        if container is None:
-            raise errors.ContainerFailed(detail=f"{name} does not exist")
+        container = self._existing(name)
         if container.state == "running":
             return
         taken = {row.address for row in self.machine.running()}
@@ -90,22 +110,57 @@ class MemoryContainerHost:
             raise errors.PortTaken(detail="port is already allocated")
         container.exit_code = self.machine.failing_images.get(container.spec.image, 0)
         container.state = "restarting" if container.exit_code else "running"
+        container.started_at = timezone.now()
+        if container.spec.image not in self.machine.deaf_images:
+            container.take_in()
 
     @counted
     def restart(self, name: str) -> None:
-        container = self.machine.containers.get(name)
-        if container is None:
-            raise errors.ContainerFailed(detail=f"{name} does not exist")
+        container = self._existing(name)
         container.state = "running"
 
     @counted
+    def stop(self, name: str, *, limit_s: int) -> None:
+        container = self._existing(name)
+        container.state, container.restarts = "exited", False
+
+    @counted
     def limit(self, spec: ContainerSpec) -> None:
-        container = self.machine.containers.get(spec.name)
-        if container is None:
-            raise errors.ContainerFailed(detail=f"{spec.name} does not exist")
+        container = self._existing(spec.name)
+        container.restarts = True
         container.spec = replace(
             container.spec, memory_mb=spec.memory_mb, cpus=spec.cpus, pids=spec.pids
         )
+
+    @counted
+    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+        container = self._existing(name)
+        data = pickle.dumps((container.databases, container.users))
+        content = data if path == DATA else container.files.get(path)
+        if content is None:
+            raise errors.ContainerFailed(detail=f"{name} has no {path}")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            member = tarfile.TarInfo(path.rpartition("/")[2])
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        return iter([packed.getvalue()])
+
+    @counted
+    def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
+        container = self._existing(name)
+        packed = io.BytesIO(b"".join(chunks))
+        with tarfile.open(fileobj=packed) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                assert content is not None
+                container.files[f"{path}/{member.name}"] = content.read()
+
+    def _existing(self, name: str) -> FakeContainer:
+        container = self.machine.containers.get(name)
+        if container is None:
+            raise errors.ContainerFailed(detail=f"{name} does not exist")
+        return container
 
     @counted
     def find(self, name: str) -> ContainerStatus | None:
@@ -138,4 +193,5 @@ def _status(container: FakeContainer) -> ContainerStatus:
         image=container.spec.image,
         labels=container.spec.labels,
         exit_code=container.exit_code,
+        started_at=container.started_at,
     )

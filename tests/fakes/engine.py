@@ -56,6 +56,7 @@ class FakeEngine:
 
     name = "mariadb"
     port = 3306
+    data_path, incoming_path = MariaDB.data_path, MariaDB.incoming_path
     create_schema = update_schema = SCHEMA
     bind_schema = fields.BIND_SCHEMA
 

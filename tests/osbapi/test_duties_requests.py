@@ -212,7 +212,7 @@ class SynchronousTest(PlatformTestCase):
         assert again.status_code == 200
 
     def test_everything_else_needs_none_either(self):
-        """OSB-CHECKLIST 36, 73, 144: so AsyncRequired is never answered."""
+        """OSB-CHECKLIST 36, 73, 144: only another image does (test_update.py)."""
         assert self.put(is_async=False).status_code == 201
         body = {"service_id": OFFERING_ID, "parameters": {"max_connections": 30}}
         assert self.call("PATCH", INSTANCE, body).status_code == 200

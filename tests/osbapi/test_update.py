@@ -1,5 +1,7 @@
 """PATCH of an instance: plan, parameters, names; all of it or nothing."""
 
+from typing import Any
+
 from instances.models import Operation, ServiceInstance, ServicePlan
 from tests.fakes import OFFERING_ID, drain, make_plan
 from tests.osbapi.base import BODY, IDS, PlatformTestCase
@@ -132,16 +134,6 @@ class RefusalTest(UpdateTestCase):
         answer = self.patch(maintenance_info={"version": "9.9.9"})
         assert answer.json()["error"] == "MaintenanceInfoConflict"
 
-    def test_an_upgrade_is_refused_rather_than_claimed(self):
-        """OSB-CHECKLIST 102: nothing swaps the image yet."""
-        ServicePlan.objects.filter(pk=IDS["plan_id"]).update(
-            maintenance_version="2.0.0"
-        )
-        answer = self.patch(maintenance_info={"version": "2.0.0"})
-        assert answer.status_code == 422
-        assert answer.json()["update_repeatable"] is False
-        assert "maintenance_info" not in self.call("GET", INSTANCE).json()
-
     def test_while_provisioning_it_is_422(self):
         """OSB-CHECKLIST 107."""
         path = "/v2/service_instances/i-2?accepts_incomplete=true"
@@ -157,6 +149,60 @@ class RefusalTest(UpdateTestCase):
         assert answer.status_code == 202
         drain()
         assert not self.world.containers()
+
+
+class UpgradeTest(UpdateTestCase):
+    """What cf upgrade-service sends, after the operator has changed the image."""
+
+    IMAGE = "brokersite/mariadb:10.12"
+
+    def setUp(self) -> None:
+        super().setUp()
+        ServicePlan.objects.filter(pk=IDS["plan_id"]).update(
+            maintenance_version="2.0.0", image=self.IMAGE
+        )
+        self.world.machine.images.add(self.IMAGE)
+
+    def upgrade(self, **options: Any):
+        return self.patch(maintenance_info={"version": "2.0.0"}, **options)
+
+    def test_the_catalog_s_version_is_upgraded_to(self):
+        """OSB-CHECKLIST 62, 102."""
+        path = f"{INSTANCE}/service_bindings/b-1"
+        before = self.call("PUT", path, IDS).json()["credentials"]
+        assert self.upgrade().status_code == 202
+        drain()
+        answer = self.call("GET", f"{INSTANCE}/last_operation").json()
+        assert answer["state"] == "succeeded"
+        assert self.call("GET", INSTANCE).json()["maintenance_info"] == {
+            "version": "2.0.0"
+        }
+        assert self.world.container_of(self.instance()).spec.image == self.IMAGE
+        assert self.call("GET", path).json()["credentials"] == before
+
+    def test_until_it_is_asked_for_nothing_is_upgraded(self):
+        """OSB-CHECKLIST 102: the instance says what it has, not what its plan has."""
+        assert self.patch(context={"instance_name": "new"}).status_code == 200
+        assert "maintenance_info" not in self.call("GET", INSTANCE).json()
+
+    def test_it_takes_a_platform_that_polls(self):
+        """OSB-CHECKLIST 36, 105: copying the data takes longer than a request may."""
+        answer = self.upgrade(is_async=False)
+        assert (answer.status_code, answer.json()["error"]) == (422, "AsyncRequired")
+
+    def test_a_repeat_meanwhile_gets_the_same_operation(self):
+        first, again = self.upgrade(), self.upgrade()
+        assert again.status_code == 202 and again.json() == first.json()
+
+    def test_one_that_fails_leaves_the_instance_usable_and_is_said_so(self):
+        """OSB-CHECKLIST 81, 106."""
+        self.world.machine.failing_images[self.IMAGE] = 1
+        self.upgrade()
+        drain()
+        answer = self.call("GET", f"{INSTANCE}/last_operation").json()
+        assert answer["state"] == "failed" and answer["instance_usable"] is True
+        assert "maintenance_info" not in self.call("GET", INSTANCE).json()
+        assert self.upgrade().status_code == 202
 
 
 class ParametersTest(UpdateTestCase):

@@ -1,62 +1,23 @@
 """kill -9 at every point of every verb; then the lease runs out (FAILURES F22).
 
-A point is before or after a call to the outside, or a write of the operation's
-row. After it, a worker with nothing in its memory goes on.
+After it, a worker with nothing in its memory goes on.
 """
-
-from collections.abc import Callable, Iterator
-from unittest import mock
 
 import pytest
 
 from instances.models import Operation, PortLease, ServiceBinding, ServiceInstance
 from instances.operations.execution import run
 from tests.fakes import (
-    AFTER,
-    BEFORE,
     Crash,
     check_invariants,
     claim,
     drain,
     expire_leases,
 )
-from tests.instances.base import DomainTestCase
-
-Start = Callable[[str], Operation]
-"""Accept a wish under a guid; return its operation, claimed and not begun."""
+from tests.instances.crashing import CrashTestCase
 
 
-class CrashTest(DomainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.enterContext(mock.patch.object(Operation, "write", self.counted(write)))
-
-    def counted(self, method: Callable[..., None]) -> Callable[..., None]:
-        def call(operation: Operation, **changes: object) -> None:
-            self.faults.strike(BEFORE, "write")
-            method(operation, **changes)
-            self.faults.strike(AFTER, "write")
-
-        return call
-
-    def crashes(self, start: Start) -> Iterator[str]:
-        """Crash and recover at each point; yield the guid that was used."""
-        operation = start("rehearsal")
-        before = len(self.faults.calls)
-        run(operation)
-        drain()
-        for number in range(1, len(self.faults.calls) - before + 1):
-            for moment in (BEFORE, AFTER):
-                guid = f"i-{number}-{moment}"
-                operation = start(guid)
-                self.faults.on(None, Crash(), nth=number, moment=moment)
-                with self.subTest(number, moment=moment):
-                    with pytest.raises(Crash):
-                        run(operation)
-                    expire_leases()
-                    drain()
-                    yield guid
-
+class CrashTest(CrashTestCase):
     def begin_provision(self, guid: str) -> Operation:
         instance = self.accept_provision(guid)
         return claim(instance.operations.get())
