@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Start the server; first give the broker's account the verifier in ADMIN_HASH
 # (what mysql_native_password stores, never a password), unless that is done already.
+# With statements in PROVE: run them in a server that only this container reaches, print
+# what they find, and end. The last line is "inventory complete" if all is well.
 set -euo pipefail
 
 ROOT=/var/lib/mysql
@@ -34,14 +36,50 @@ if [ ! -e "$marker" ]; then
     # Only the newest marker may stay: an older verifier can come back with a restore.
     find "$APPLIED" -type f ! -name 'settings-*.sql' -delete
 
+    # Another administrator means that the data is a backup's. Whoever was bound when it
+    # was taken may be unbound by now: the broker lets those in who still are.
+    former="SELECT GROUP_CONCAT('\`', user, '\`@\`', host, '\`') FROM mysql.global_priv WHERE user REGEXP '^u[0-9a-f]+\$'"
     # The server writes the marker itself once all else has succeeded; a crash in
     # between makes the next start repeat them.
     identified="IDENTIFIED VIA mysql_native_password USING '$ADMIN_HASH'"
     statements="$statements
+SET @former = ($former);
+EXECUTE IMMEDIATE IFNULL(CONCAT('DROP USER ', @former), 'DO 0');
 CREATE USER IF NOT EXISTS brokersite@'%' $identified;
 ALTER USER brokersite@'%' $identified;
 GRANT ALL PRIVILEGES ON *.* TO brokersite@'%' WITH GRANT OPTION;
 SELECT 'applied' INTO OUTFILE '$marker';"
+fi
+
+# Start the server without a network, count what is asked for, and stop it in order.
+prove() {
+    local socket=/run/mysqld/proof.sock server
+    rm -f "$socket"
+    mariadbd --init-file=/dev/stdin --skip-networking --socket="$socket" "$@" <<<"$statements" &
+    server=$!
+    # It listens once its data is recovered; the client then waits for its turn.
+    until [ -S "$socket" ]; do
+        kill -0 "$server" 2>/dev/null || fail "The server has not started on this data."
+        sleep 0.05
+    done
+    mariadb --no-defaults --socket="$socket" --batch --skip-column-names <<<"$PROVE" ||
+        fail "The server could not count what is in this data."
+    kill "$server"
+    wait "$server" || fail "The server did not stop in order."
+    echo "inventory complete"
+}
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+if [ -n "${PROVE:-}" ]; then
+    # Process 1 ends at no signal unless it says so; what it has started ends with it.
+    trap 'exit 143' INT TERM
+    prove "$@" &
+    wait "$!"
+    exit
 fi
 
 [ -n "$statements" ] || exec mariadbd "$@"

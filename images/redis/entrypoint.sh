@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Start the server; first give the broker's user the verifier in ADMIN_SHA256 (what
 # Redis stores, never a password), unless that is done already.
+# With a command in PROVE: run it in a server that only this container reaches, print
+# what it finds, and end. The last line is "inventory complete" if all is well.
 set -euo pipefail
 
 umask 077
@@ -34,8 +36,9 @@ if [ "$(cat "$marker" 2>/dev/null)" != "$ADMIN_SHA256" ]; then
         # off, it would drop every transaction at a restart.
         echo "user default off resetpass ~* &* +@all"
         echo "user brokersite on #$ADMIN_SHA256 ~* &* +@all"
-        # What a restored backup brings along.
-        if [ -e "$USERS" ]; then grep -vE '^user (default|brokersite) ' "$USERS" || true; fi
+        # Another administrator means that the data is a backup's. Whoever was bound when
+        # it was taken may be unbound by now: the broker lets those in who still are.
+        if [ -e "$USERS" ]; then grep -vE '^user (default|brokersite|u[0-9a-f]+) ' "$USERS" || true; fi
     } | replace "$USERS"
     echo "$ADMIN_SHA256" | replace "$marker"
 fi
@@ -56,6 +59,41 @@ maxmemory=0
 if [[ $limit =~ ^[0-9]+$ ]] && ((${#limit} < 16)); then
     # A quarter is for clients, fragments and what changes while the file is rewritten.
     maxmemory=$((limit * 3 / 4))
+fi
+
+# Start the server without a network, count what is asked for, and stop it in order.
+prove() {
+    local socket=$ROOT/proof.sock server counted
+    rm -f "$socket"
+    # No password: nobody but this script reaches the socket.
+    echo "user default on nopass ~* &* +@all" | replace "$ROOT/proof.acl"
+    redis-server "$SETTINGS" --maxmemory "$maxmemory" "$@" \
+        --port 0 --unixsocket "$socket" --aclfile "$ROOT/proof.acl" &
+    server=$!
+    # It answers otherwise until it has read all its data.
+    until [ "$(redis-cli -s "$socket" PING 2>/dev/null)" = PONG ]; do
+        kill -0 "$server" 2>/dev/null || fail "The server has not started on this data."
+        sleep 0.05
+    done
+    counted=$(redis-cli -s "$socket" <<<"$PROVE")
+    [[ $counted == "inventory "* ]] || fail "The server could not count what is in this data: $counted"
+    echo "$counted"
+    kill "$server"
+    wait "$server" || fail "The server did not stop in order."
+    echo "inventory complete"
+}
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+if [ -n "${PROVE:-}" ]; then
+    # Process 1 ends at no signal unless it says so; what it has started ends with it.
+    trap 'exit 143' INT TERM
+    prove "$@" &
+    wait "$!"
+    exit
 fi
 
 exec redis-server "$SETTINGS" --maxmemory "$maxmemory" "$@"

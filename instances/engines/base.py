@@ -10,10 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from instances import errors
 from instances.engines import parameters as engine_parameters
 
 _OUR_NAME = re.compile(r"[a-z][a-z0-9]{1,31}")
 _USER_NAME = re.compile(r"u[0-9a-f]+")
+_WITNESS = re.compile(r"[0-9a-f]{32}")
+_COUNTED = re.compile(r"inventory ([a-z]+) ([0-9]+)")
+COMPLETE = "inventory complete"
+LINES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,35 @@ class Engine(Protocol):
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         """The document that an app gets, in the field's usual keys."""
 
+    def real_data_path(self, endpoint: Endpoint) -> str:
+        """Where the server itself says that its data is, without a slash at the end."""
+
+    def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        """Write durably what the backup taken next must contain.
+
+        There is one witness at a time, of 32 hexadecimal digits: another takes its
+        place. The server is left so that its copy is soon recovered.
+        """
+
+    def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        """Remove it, if it is still the one that is there."""
+
+    def inventory(
+        self, endpoint: Endpoint, database: str, witness: str
+    ) -> dict[str, int]:
+        """How many of what there are, and under "witness" whether this one is: 0 or 1.
+
+        MariaDB and PostgreSQL count "databases", and "tables" of this one that can be
+        opened; Redis counts "keys", with those that expire soon.
+        """
+
+    def proof(self, database: str, witness: str) -> str:
+        """The same inventory for the image's own client: what goes into PROVE.
+
+        With that in its environment the image takes no connection from outside: it
+        starts, prints what read_inventory reads, and ends. It holds no secret.
+        """
+
 
 def new_secret() -> str:
     """A password of 32 characters (192 bits) that needs no quoting anywhere."""
@@ -106,6 +140,32 @@ def our_name(name: str) -> str:
     if not _OUR_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name that this broker makes")
     return name
+
+
+def our_witness(witness: str) -> str:
+    """The witness as it is. Raise ValueError if it is not 32 hexadecimal digits."""
+    if not _WITNESS.fullmatch(witness):
+        raise ValueError(f"{witness!r} is not a witness")
+    return witness
+
+
+def counted(lines: Iterable[str]) -> dict[str, int]:
+    """What the lines of an inventory say, such as `inventory tables 12`."""
+    found = [_COUNTED.fullmatch(line.strip()) for line in lines]
+    return {match[1]: int(match[2]) for match in found if match}
+
+
+def read_inventory(log: str) -> dict[str, int]:
+    """What a container printed that was started with a proof.
+
+    Raise ContainerFailed, with the log's last lines, if it did not come to its end.
+    """
+    lines = log.splitlines()
+    inventory = counted(lines)
+    if COMPLETE not in lines or "witness" not in inventory:
+        last = "\n".join(lines[-LINES_SHOWN:])
+        raise errors.ContainerFailed(detail=f"the inventory is not complete:\n{last}")
+    return inventory
 
 
 def binding_users(names: Iterable[str]) -> set[str]:

@@ -15,7 +15,9 @@ from instances.engines.base import (
     Engine,
     User,
     binding_users,
+    counted,
     our_name,
+    our_witness,
     relational_credentials,
 )
 from instances.engines.verifiers import mysql_native_password
@@ -27,6 +29,13 @@ SESSIONS_LIMIT_S = 5.0
 HOME = "/var/lib/mysql"
 SETTINGS_PATH = f"{HOME}/data/.applied"
 """Where the image lets the server write (secure-file-priv)."""
+
+# In a database of the administrator's, which no binding's user sees.
+WITNESS_TABLE = (
+    "CREATE DATABASE IF NOT EXISTS brokersite",
+    "CREATE TABLE IF NOT EXISTS brokersite.witness"
+    " (slot INT PRIMARY KEY, witness CHAR(32) NOT NULL) ENGINE=InnoDB",
+)
 
 CHARSETS = ["utf8mb4", "utf8mb3", "latin1", "ascii"]
 COLLATIONS = [
@@ -135,6 +144,43 @@ class MariaDB:
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         return relational_credentials("mysql", host, port, user)
 
+    def real_data_path(self, endpoint: Endpoint) -> str:
+        with _session(endpoint) as cursor:
+            cursor.execute("SELECT @@datadir")
+            (row,) = cursor.fetchall()
+            return str(row[0]).rstrip("/")
+
+    def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        with _session(endpoint) as cursor:
+            for statement in WITNESS_TABLE:
+                cursor.execute(statement)
+            cursor.execute(
+                "REPLACE INTO brokersite.witness VALUES (1, %s)",
+                (our_witness(witness),),
+            )
+
+    def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        with _session(endpoint) as cursor:
+            for statement in WITNESS_TABLE:
+                cursor.execute(statement)
+            cursor.execute(
+                "DELETE FROM brokersite.witness WHERE witness = %s",
+                (our_witness(witness),),
+            )
+
+    def inventory(
+        self, endpoint: Endpoint, database: str, witness: str
+    ) -> dict[str, int]:
+        lines = []
+        with _session(endpoint) as cursor:
+            for statement in _inventory(database, witness):
+                cursor.execute(statement)
+                lines += [str(row[0]) for row in cursor.fetchall()]
+        return counted(lines)
+
+    def proof(self, database: str, witness: str) -> str:
+        return "".join(f"{line};\n" for line in _inventory(database, witness))
+
 
 @contextmanager
 def _session(endpoint: Endpoint) -> Iterator[Cursor]:
@@ -158,6 +204,22 @@ def _session(endpoint: Endpoint) -> Iterator[Cursor]:
         raise errors.EngineUnreachable(
             detail=f"MariaDB at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
+
+
+def _inventory(database: str, witness: str) -> tuple[str, ...]:
+    """Statements for the network and for the image's own client alike."""
+    return (
+        *WITNESS_TABLE,
+        "SELECT CONCAT('inventory databases ', COUNT(*))"
+        " FROM information_schema.schemata WHERE schema_name NOT IN ('brokersite',"
+        " 'information_schema', 'mysql', 'performance_schema', 'sys')",
+        # Its length is only known of a table that the server could open.
+        "SELECT CONCAT('inventory tables ', COUNT(data_length))"
+        " FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+        f" AND table_schema = '{our_name(database)}'",
+        "SELECT CONCAT('inventory witness ', COUNT(*)) FROM brokersite.witness"
+        f" WHERE witness = '{our_witness(witness)}'",
+    )
 
 
 def _identifier(name: str) -> str:

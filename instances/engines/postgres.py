@@ -7,12 +7,10 @@ makes. A binding's role is a member of one of the two, and may connect nowhere e
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, LiteralString
 
-import psycopg
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from instances import errors
 from instances.engines import parameters as fields
@@ -21,17 +19,15 @@ from instances.engines.base import (
     Engine,
     User,
     binding_users,
-    hung_up_after,
+    counted,
     our_name,
+    our_witness,
     relational_credentials,
 )
+from instances.engines.postgres_inventory import LEAVE, REMOVE, count_in
+from instances.engines.postgres_session import MAINTENANCE, Session, open_session
 from instances.engines.verifiers import scram_sha_256
 
-ADMINISTRATOR = "brokersite"
-MAINTENANCE = "postgres"
-"""The database for what belongs to no database: roles, settings."""
-CONNECT_LIMIT_S = 5
-SESSION_LIMIT_S = 20
 SESSIONS_LIMIT_S = 5.0
 
 LOCALES = [
@@ -58,13 +54,6 @@ CHANGEABLE = {
     ),
 }
 
-# What a tenant has set for its database must not change what the broker's statements
-# mean: these win over ALTER DATABASE … SET.
-OPTIONS = (
-    "-c search_path=pg_catalog -c default_transaction_read_only=off"
-    f" -c statement_timeout={SESSION_LIMIT_S * 1000} -c lock_timeout=10000"
-)
-
 
 class Postgres:
     name = "postgres"
@@ -83,7 +72,7 @@ class Postgres:
         return {"ADMIN_VERIFIER": scram_sha_256(admin_secret)}
 
     def check(self, endpoint: Endpoint) -> None:
-        with _session(endpoint) as session:
+        with open_session(endpoint) as session:
             session.run("SELECT 1")
 
     def create_database(
@@ -91,12 +80,12 @@ class Postgres:
     ) -> bool:
         fields.check(self.create_schema, parameters)
         locale = parameters.get("locale", LOCALES[0])
-        with _session(endpoint) as session:
+        with open_session(endpoint) as session:
             is_complete = locale == LOCALES[0] and _adopt(session, name)
             if not is_complete:
                 _create(session, name, locale)
         if not is_complete:
-            with _session(endpoint, name) as session:
+            with open_session(endpoint, name) as session:
                 _let_read(session, name)
         return self._apply(endpoint, name, parameters)
 
@@ -111,7 +100,7 @@ class Postgres:
     ) -> bool:
         """Parameters that have been checked: words of ours, and numbers."""
         if parameters.get("extensions"):
-            with _session(endpoint, name) as session:
+            with open_session(endpoint, name) as session:
                 # As the owner could itself: no right of the administrator is lent.
                 session.run("SET ROLE {}", name)
                 for extension in parameters["extensions"]:
@@ -122,7 +111,7 @@ class Postgres:
         if "max_connections" not in parameters:
             return False
         limit = Literal(parameters["max_connections"])
-        with _session(endpoint) as session:
+        with open_session(endpoint) as session:
             session.run("ALTER SYSTEM SET max_connections = {}", limit)
             return not session.run(
                 "SELECT WHERE current_setting('max_connections')::int = {}", limit
@@ -132,7 +121,7 @@ class Postgres:
         owner, reader = user.database, _reader(user.database)
         role, other = (reader, owner) if user.read_only else (owner, reader)
         limits = Literal(user.connections), Literal(scram_sha_256(user.password))
-        with _session(endpoint) as session, session.transaction():
+        with open_session(endpoint) as session, session.transaction():
             if _role_id(session, user.name) is None:
                 session.run("CREATE ROLE {} NOLOGIN", user.name)
             else:
@@ -146,7 +135,7 @@ class Postgres:
             )
 
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
-        with _session(endpoint) as session:
+        with open_session(endpoint) as session:
             role_id = _role_id(session, our_name(name))
             if role_id is None:
                 return
@@ -154,7 +143,7 @@ class Postgres:
             session.run("ALTER ROLE {} NOLOGIN", name)
             _end_sessions(session, role_id)
             for database, owner in session.run(_BELONGINGS, Literal(role_id)):
-                with _session(endpoint, database) as inside:
+                with open_session(endpoint, database) as inside:
                     if database != MAINTENANCE:
                         inside.run(
                             "REASSIGN OWNED BY {} TO {}", name, Identifier(owner)
@@ -165,12 +154,45 @@ class Postgres:
             _end_sessions(session, role_id)
 
     def users(self, endpoint: Endpoint) -> set[str]:
-        with _session(endpoint) as session:
+        with open_session(endpoint) as session:
             names = session.run("SELECT rolname FROM pg_roles")
             return binding_users(row[0] for row in names)
 
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         return relational_credentials("postgresql", host, port, user)
+
+    def real_data_path(self, endpoint: Endpoint) -> str:
+        with open_session(endpoint) as session:
+            ((path,),) = session.run("SHOW data_directory")
+            return str(path).rstrip("/")
+
+    def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        with open_session(endpoint) as session:
+            for statement in LEAVE:
+                session.run(statement, Literal(our_witness(witness)))
+
+    def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        with open_session(endpoint) as session:
+            for statement in REMOVE:
+                session.run(statement, Literal(our_witness(witness)))
+
+    def inventory(
+        self, endpoint: Endpoint, database: str, witness: str
+    ) -> dict[str, int]:
+        named, lines = Literal(our_witness(witness)), []
+        for place, statements in count_in(database).items():
+            with open_session(endpoint, place) as session:
+                for statement in statements:
+                    lines += [str(row[0]) for row in session.run(statement, named)]
+        return counted(lines)
+
+    def proof(self, database: str, witness: str) -> str:
+        named, lines = Literal(our_witness(witness)), []
+        for place, statements in count_in(database).items():
+            lines += [f"\\connect {place}"]
+            filled = [SQL(statement).format(named) for statement in statements]
+            lines += [f"{statement.as_string(None)};" for statement in filled]
+        return "".join(f"{line}\n" for line in lines)
 
 
 # The databases in which a role owns something or was given a right of its own.
@@ -182,65 +204,22 @@ _BELONGINGS: LiteralString = """
 """
 
 
-class _Session:
-    """Statements of the administrator in one database."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-        self.transaction = connection.transaction
-
-    def run(
-        self, statement: LiteralString, *parts: str | Composable
-    ) -> list[tuple[Any, ...]]:
-        """Fill in the parts, strings as names of ours; return the rows."""
-        quoted = [
-            Identifier(our_name(part)) if isinstance(part, str) else part
-            for part in parts
-        ]
-        cursor = self._connection.execute(SQL(statement).format(*quoted))
-        return cursor.fetchall() if cursor.description is not None else []
-
-
-@contextmanager
-def _session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[_Session]:
-    """Work in a database, for a limited time; the driver's errors become ours."""
-    try:
-        connection = psycopg.connect(
-            host=endpoint.host,
-            port=endpoint.port,
-            dbname=database,
-            user=ADMINISTRATOR,
-            password=endpoint.admin_secret,
-            connect_timeout=CONNECT_LIMIT_S,
-            options=OPTIONS,
-            sslmode="disable",
-            gssencmode="disable",
-            autocommit=True,
-        )
-        with connection, hung_up_after(connection.fileno(), SESSION_LIMIT_S):
-            yield _Session(connection)
-    except (psycopg.Error, OSError) as error:
-        raise errors.EngineUnreachable(
-            detail=f"PostgreSQL at {endpoint.host}:{endpoint.port}: {error}"
-        ) from error
-
-
 def _reader(database: str) -> str:
     """The name of its reader: d1 has r1."""
     return f"r{our_name(database)[1:]}"
 
 
-def _role_id(session: _Session, name: str) -> int | None:
+def _role_id(session: Session, name: str) -> int | None:
     rows = session.run("SELECT oid FROM pg_roles WHERE rolname = {}", Literal(name))
     return int(rows[0][0]) if rows else None
 
 
-def _is_there(session: _Session, database: str) -> bool:
+def _is_there(session: Session, database: str) -> bool:
     statement: LiteralString = "SELECT FROM pg_database WHERE datname = {}"
     return bool(session.run(statement, Literal(database)))
 
 
-def _adopt(session: _Session, name: str) -> bool:
+def _adopt(session: Session, name: str) -> bool:
     """Take the image's prepared database, if it is still there, for this name."""
     if not _is_there(session, "prepared") or _is_there(session, name):
         return False
@@ -251,7 +230,7 @@ def _adopt(session: _Session, name: str) -> bool:
     return True
 
 
-def _create(session: _Session, name: str, locale: str) -> None:
+def _create(session: Session, name: str, locale: str) -> None:
     """Any other database, in steps: an earlier attempt may have done the first ones."""
     for role in (name, _reader(name)):
         if _role_id(session, role) is None:
@@ -265,7 +244,7 @@ def _create(session: _Session, name: str, locale: str) -> None:
     session.run("GRANT CONNECT ON DATABASE {} TO {}", name, _reader(name))
 
 
-def _let_read(session: _Session, name: str) -> None:
+def _let_read(session: Session, name: str) -> None:
     """Inside the database: what its owner makes, its reader may read."""
     reader = _reader(name)
     session.run("GRANT USAGE ON SCHEMA public TO {}", reader)
@@ -280,7 +259,7 @@ _READING: tuple[LiteralString, ...] = (
 )
 
 
-def _end_sessions(session: _Session, role_id: int) -> None:
+def _end_sessions(session: Session, role_id: int) -> None:
     """Return when none is left. Raise EngineUnreachable."""
     deadline = time.monotonic() + SESSIONS_LIMIT_S
     while session.run(

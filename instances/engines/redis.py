@@ -24,8 +24,10 @@ from instances.engines.base import (
     Engine,
     User,
     binding_users,
+    counted,
     login,
     our_name,
+    our_witness,
 )
 from instances.engines.verifiers import sha_256
 
@@ -63,6 +65,19 @@ SCHEMA = fields.schema(
         PERSISTENCE,
     ),
 )
+
+WITNESS_KEY = "brokersite:witness"
+# Even when the tenant's keys have used up all the memory.
+_LEAVE = "#!lua flags=allow-oom\nredis.call('SET', KEYS[1], ARGV[1])"
+# It stands between quotes, on one line of the image's own client.
+_INVENTORY = (
+    "local keys, found = 0, redis.call('GET', KEYS[1])"
+    " for number in string.gmatch(redis.call('INFO', 'keyspace'), 'keys=(%d+)')"
+    " do keys = keys + number end"
+    " return {'inventory keys ' .. keys - (found and 1 or 0),"
+    " 'inventory witness ' .. (found == ARGV[1] and 1 or 0)}"
+)
+_REMOVE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 Ask = Callable[..., Any]
 
@@ -128,6 +143,40 @@ class Redis:
             "database": "0",
             **login(host, port, user),
         }
+
+    def real_data_path(self, endpoint: Endpoint) -> str:
+        with _session(endpoint) as ask:
+            return str(ask("CONFIG GET", "dir")["dir"]).rstrip("/")
+
+    def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        """With persistence off it is in no backup, like all the other keys."""
+        with _session(endpoint) as ask:
+            # It answers once the key is on disk, not a second before.
+            ask("CONFIG SET", "appendfsync", "always")
+            try:
+                ask("EVAL", _LEAVE, 1, WITNESS_KEY, our_witness(witness))
+            finally:
+                ask("CONFIG SET", "appendfsync", "everysec")
+
+    def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        with _session(endpoint) as ask:
+            ask("EVAL", _REMOVE, 1, WITNESS_KEY, our_witness(witness))
+
+    def inventory(
+        self, endpoint: Endpoint, database: str, witness: str
+    ) -> dict[str, int]:
+        with _session(endpoint) as ask:
+            return counted(ask("EVAL", *_inventory(witness)))
+
+    def proof(self, database: str, witness: str) -> str:
+        our_name(database)
+        script, *rest = _inventory(witness)
+        return " ".join(["EVAL", f'"{script}"', *rest]) + "\n"
+
+
+def _inventory(witness: str) -> tuple[str, ...]:
+    """What EVAL takes, over the network and in the image's own client."""
+    return _INVENTORY, "1", WITNESS_KEY, our_witness(witness)
 
 
 @contextmanager

@@ -97,10 +97,8 @@ class RealEngineContract(EngineContract, SimpleTestCase):
         assert self.parameters_of(user) == wanted
         assert not self.engine.update_database(self.endpoint, user.database, wanted)
 
-    def test_a_backup_carries_users_and_parameters_and_lets_only_the_new_secret_in(
-        self,
-    ):
-        """S18: the old administrator's secret opens no restored backup."""
+    def test_a_backup_carries_parameters_and_lets_only_the_new_secret_in(self):
+        """S18, F98: what opened the database then opens no restored backup."""
         user = self.created()
         wanted = self.PARAMETERS
         if self.engine.update_database(self.endpoint, user.database, wanted):
@@ -116,8 +114,14 @@ class RealEngineContract(EngineContract, SimpleTestCase):
         while True:
             try:
                 self.engine.check(old)
-                let_in.append(old)
+                let_in.append("administrator")
             except errors.EngineUnreachable:
+                pass
+            try:
+                names = user.name, user.password, user.database
+                self.new_session(restored, *names).close()
+                let_in.append("user")
+            except Refused:
                 pass
             try:
                 self.engine.check(restored)
@@ -126,8 +130,11 @@ class RealEngineContract(EngineContract, SimpleTestCase):
                 continue
         with pytest.raises(errors.EngineUnreachable):
             self.engine.check(old)
+        with pytest.raises(Refused):
+            self.new_session(restored, user.name, user.password, user.database)
         assert not let_in
         self.endpoint = restored
+        self.engine.create_user(restored, user)
         self.session(user).write(user.database)
         assert self.parameters_of(user) == wanted
 

@@ -7,12 +7,13 @@ from django.test import SimpleTestCase
 
 from instances.engines import Endpoint
 from tests.docker import engine_under_test as real
-from tests.docker.engine_contract import SECRET, EngineContract, Session
+from tests.docker.backup_contract import BackupContract
+from tests.docker.engine_contract import SECRET, Session
 from tests.fakes import World
 from tests.fakes.world import URL
 
 
-class FakeEngineTest(EngineContract, SimpleTestCase):
+class FakeEngineTest(BackupContract, SimpleTestCase):
     databases = {"default"}
     PARAMETERS = {"max_connections": 42}
 

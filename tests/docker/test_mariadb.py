@@ -10,14 +10,16 @@ from instances.engines import Endpoint, User
 from instances.engines.mariadb import MariaDB
 from instances.engines.verifiers import mysql_native_password
 from tests.docker.mariadb_session import MariaDBSession
-from tests.docker.real_engine import RealEngineContract
+from tests.docker.real_backup import RealBackupContract
 from tests.fakes import Refused
 
 
-class MariaDBTest(RealEngineContract):
+class MariaDBTest(RealBackupContract):
     __test__ = True
     engine = MariaDB()
     MAINTENANCE = "mysql"
+    CLIENT = "mariadb --no-defaults"
+    LONG = "SELECT SLEEP(60);"
     PARAMETERS = {
         "charset": "latin1",
         "collation": "latin1_general_cs",
@@ -45,6 +47,9 @@ class MariaDBTest(RealEngineContract):
             "sql_mode": sorted(mode.split(",")),
         }
 
+    def damaged_files(self, user: User) -> list[str]:
+        return ["ibdata1", f"{user.database}/facts.ibd"]
+
     def rotate(self, secret: str) -> None:
         session = self.administrator()
         verifier = mysql_native_password(secret)
@@ -56,9 +61,10 @@ class MariaDBTest(RealEngineContract):
 
     def test_a_user_sees_no_other_database(self):
         user, other = self.created(), self.created()
+        self.leave("0" * 32)
         seen = {row[0] for row in self.session(user).run("SHOW DATABASES")}
         assert user.database in seen
-        assert not seen & {other.database, "mysql"}
+        assert not seen & {other.database, "mysql", "brokersite"}
 
     def test_a_user_cannot_pass_its_rights_on(self):
         user, other = self.created(), self.created()

@@ -11,14 +11,16 @@ from instances.engines import Endpoint, User, postgres
 from instances.engines.postgres import Postgres
 from instances.engines.verifiers import scram_sha_256
 from tests.docker.postgres_session import PostgresSession
-from tests.docker.real_engine import RealEngineContract
+from tests.docker.real_backup import RealBackupContract
 from tests.fakes import Refused
 
 
-class PostgresTest(RealEngineContract):
+class PostgresTest(RealBackupContract):
     __test__ = True
     engine = Postgres()
     MAINTENANCE = "postgres"
+    CLIENT = "psql"
+    LONG = "SELECT pg_sleep(60);"
     PARAMETERS = {"extensions": ["hstore", "uuid-ossp"], "max_connections": 42}
 
     def new_session(
@@ -34,6 +36,11 @@ class PostgresTest(RealEngineContract):
             "extensions": [row[0] for row in rows if row[0] != "plpgsql"],
             "max_connections": int(limit),
         }
+
+    def damaged_files(self, user: User) -> list[str]:
+        statement = "SELECT pg_relation_filepath('pg_class')"
+        ((catalog,),) = self.session(user).run(statement)
+        return ["global/pg_control", catalog]
 
     def rotate(self, secret: str) -> None:
         verifier = scram_sha_256(secret)

@@ -1,5 +1,7 @@
 """Redis in a real container."""
 
+import io
+import tarfile
 import time
 from typing import Any
 
@@ -8,15 +10,17 @@ import pytest
 from instances.engines import Endpoint, User
 from instances.engines.redis import Redis
 from instances.engines.verifiers import sha_256
-from tests.docker.real_engine import RealEngineContract
+from tests.docker.real_backup import RealBackupContract
 from tests.docker.redis_session import RedisSession
 from tests.fakes import Refused
 
 
-class RedisTest(RealEngineContract):
+class RedisTest(RealBackupContract):
     __test__ = True
     engine = Redis()
     MAINTENANCE = "0"
+    CLIENT = "redis-cli"
+    LONG = "BLPOP nothing 60"
     PARAMETERS = {"maxmemory_policy": "allkeys-lru", "persistence": "aof"}
 
     def new_session(
@@ -30,6 +34,12 @@ class RedisTest(RealEngineContract):
         _, appendonly = session.run("CONFIG", "GET", "appendonly")
         persistence = {"yes": "aof", "no": "none"}[appendonly]
         return {"maxmemory_policy": policy, "persistence": persistence}
+
+    def damaged_files(self, user: User) -> list[str]:
+        folder = f"{self.engine.data_path}/appendonlydir"
+        packed = b"".join(self.host.read_archive(self.spec.name, folder))
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            return [member.name for member in archive if member.isfile()]
 
     def rotate(self, secret: str) -> None:
         session = self.administrator()
@@ -101,6 +111,18 @@ class RedisTest(RealEngineContract):
     def test_memory_is_limited_below_the_containers(self):
         _, limit = self.administrator().run("CONFIG", "GET", "maxmemory")
         assert int(limit) == self.spec.memory_mb * 2**20 * 3 // 4
+
+    def test_a_witness_is_left_even_when_memory_is_used_up(self):
+        administrator = self.administrator()
+        limit = administrator.run("CONFIG", "GET", "maxmemory")[1]
+        administrator.run("CONFIG", "SET", "maxmemory", "1")
+        try:
+            with pytest.raises(Refused, match="maxmemory"):
+                self.session(self.created()).write("d1")
+            self.leave("0" * 32)
+            assert self.counts("d1", "0" * 32)["witness"] == 1
+        finally:
+            administrator.run("CONFIG", "SET", "maxmemory", limit)
 
     def test_persistence_can_be_left_and_taken_up_again(self):
         user = self.created()

@@ -7,7 +7,9 @@ from typing import Any
 from instances import errors
 from instances.engines import Endpoint, User
 from instances.engines import parameters as fields
+from instances.engines.base import our_witness
 from instances.engines.mariadb import SCHEMA, MariaDB
+from tests.fakes import proofs
 from tests.fakes.containers import FakeContainer, Machine
 from tests.fakes.faults import Faults, counted
 
@@ -105,6 +107,31 @@ class FakeEngine:
     @counted
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
         self._server(endpoint).users.pop(name, None)
+
+    @counted
+    def real_data_path(self, endpoint: Endpoint) -> str:
+        self._server(endpoint)
+        return self.data_path
+
+    @counted
+    def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        self._server(endpoint).databases[proofs.WITNESS] = [our_witness(witness)]
+
+    @counted
+    def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
+        databases = self._server(endpoint).databases
+        if databases.get(proofs.WITNESS) == [our_witness(witness)]:
+            del databases[proofs.WITNESS]
+
+    @counted
+    def inventory(
+        self, endpoint: Endpoint, database: str, witness: str
+    ) -> dict[str, int]:
+        proof = self.proof(database, witness)
+        return proofs.inventory(self._server(endpoint), proof)
+
+    def proof(self, database: str, witness: str) -> str:
+        return proofs.proof(database, witness)
 
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         return MariaDB().credentials(host, port, user)

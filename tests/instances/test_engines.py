@@ -7,7 +7,7 @@ from django.test import SimpleTestCase
 from instances import engines, errors
 from instances.containers import connect
 from instances.engines import ENGINES, get_engine, new_secret, parameters
-from instances.engines.base import binding_users
+from instances.engines.base import binding_users, read_inventory
 from instances.engines.verifiers import (
     mysql_native_password,
     scram_sha_256,
@@ -126,6 +126,26 @@ class VerifiersTest(SimpleTestCase):
         assert verifier == scram_sha_256("password") != scram_sha_256("passwore")
         assert verifier.startswith("SCRAM-SHA-256$4096:")
         assert len(verifier) == 133
+
+
+class ReadInventoryTest(SimpleTestCase):
+    def test_a_log_is_read_between_the_servers_own_lines(self):
+        log = "ready\ninventory tables 12\nnoise inventory tables 9\n"
+        log += "inventory witness 1\ninventory complete\nbye\n"
+        assert read_inventory(log) == {"tables": 12, "witness": 1}
+
+    def test_one_that_is_not_complete_is_refused_with_its_last_lines(self):
+        whole = ["inventory tables 12", "inventory witness 1", "inventory complete"]
+        for missing in whole[1:]:
+            log = "\n".join(["first", *["noise"] * 9, *whole]).replace(missing, "lost")
+            with pytest.raises(errors.ContainerFailed) as caught:
+                read_inventory(log)
+            assert "lost" in caught.value.detail
+            assert "first" not in caught.value.detail
+
+    def test_an_empty_log_is_refused(self):
+        with pytest.raises(errors.ContainerFailed):
+            read_inventory("")
 
 
 class ConnectTest(SimpleTestCase):
