@@ -10,6 +10,7 @@
     ├── UpdateNotSupported    this change cannot be made to an instance
     ├── ConcurrencyError      another operation holds the resource
     ├── NoCapacity            no host has room
+    ├── BackupRefused         a backup would not hold the data
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
     ├── Unreadable            a secret that no encryption key opens
@@ -76,6 +77,10 @@ class ConcurrencyError(BrokerError):
 
 class NoCapacity(BrokerError):
     message = "There is no room for another service instance of this plan."
+
+
+class BackupRefused(BrokerError):
+    message = "A backup of this database would not hold its data."
 
 
 class ContainerFailed(BrokerError):

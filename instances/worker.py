@@ -16,7 +16,9 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.models import DockerHost, Operation, Worker
 from instances.operations.execution import run
+from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
+from instances.operations.retention import sweep
 from instances.operations.standby import Standbys
 
 logger = logging.getLogger(__name__)
@@ -26,15 +28,18 @@ STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
 RECONCILE_INTERVAL = timedelta(seconds=30)
 ERROR_PAUSE_S = 2.0
+BACKUP_POLL_S = 1.0
+SWEEP_INTERVAL_S = 15.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and three that beat, keep house, keep standbys."""
+    """Threads that run operations, and four: to beat, for house, standbys, backups."""
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
         self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
+        self._sweep_at = 0.0
         self._standbys = Standbys(is_stopping=lambda: self._stopping.is_set())
 
     def run(self) -> None:
@@ -44,6 +49,7 @@ class WorkerProcess:
             self._beat,
             self._keep_house,
             self._keep_standbys,
+            self._keep_backups,
         ]
         bodies += [partial(self._work, owner) for owner in self._owners]
         threads = [
@@ -112,6 +118,13 @@ class WorkerProcess:
     def _keep_standbys(self) -> None:
         if not self._standbys.replenish():
             self._stopping.wait(1.0)
+
+    def _keep_backups(self) -> None:
+        if time.monotonic() > self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_INTERVAL_S
+            sweep()
+        if not prove_next(is_stopping=self._stopping.is_set):
+            self._stopping.wait(BACKUP_POLL_S)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""

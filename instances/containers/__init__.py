@@ -5,16 +5,19 @@ from urllib.parse import urlsplit
 
 from instances import errors
 from instances.containers.base import (
+    BACKUP_LABEL,
     BROKER_LABEL,
     CONTAINER_LABEL,
     ContainerHost,
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    ImageStatus,
 )
 from instances.containers.docker import DockerContainerHost
 
 __all__ = [
+    "BACKUP_LABEL",
     "BROKER_LABEL",
     "CONTAINER_LABEL",
     "SCHEMES",
@@ -22,6 +25,7 @@ __all__ = [
     "ContainerSpec",
     "ContainerStatus",
     "HostDescription",
+    "ImageStatus",
     "connect",
 ]
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 CONTAINER_LABEL = "brokersite.container"
 BROKER_LABEL = "brokersite.broker"
+BACKUP_LABEL = "brokersite.backup"
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,14 @@ class ContainerSpec:
     port: int
     """The port on which the database listens inside."""
     publish_address: str
-    publish_port: int
+    publish_port: int | None
+    """None: a container that nothing can reach, and that reaches nothing."""
     memory_mb: int
     cpus: float
     pids: int
     labels: Mapping[str, str] = field(default_factory=dict)
+    restarts: bool = True
+    """Whether Docker starts it again when it has ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,24 @@ class ContainerStatus:
     exit_code: int | None = None
     out_of_memory: bool = False
     started_at: datetime | None = None
+    mounts: tuple[str, ...] = ()
+    """Folders inside that are not of its own layer; only find() says."""
 
     @property
     def is_running(self) -> bool:
         return self.state == "running"
+
+
+@dataclass(frozen=True)
+class ImageStatus:
+    """An image as the host sees it."""
+
+    image_id: str
+    size_bytes: int
+    """With all its layers, those that other images share included."""
+    layers: int
+    """0 where a list does not say."""
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -103,3 +121,21 @@ class ContainerHost(Protocol):
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines, control characters stripped; empty if it is gone."""
+
+    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
+        """Make an image of the container's layer, which is paused for as long.
+
+        The labels replace those of this broker's containers. Raise ContainerFailed if
+        there is no such container. After HostUnreachable the image may appear later.
+        """
+
+    def resume(self, name: str) -> None:
+        """End a pause, if there is one; nothing happens if the container is gone."""
+
+    def find_image(self, reference: str) -> ImageStatus | None: ...
+
+    def remove_image(self, reference: str) -> None:
+        """Remove it, or do nothing if it is gone. Raise HostRefused if it is in use."""
+
+    def list_images(self, *, broker_id: str) -> dict[str, ImageStatus]:
+        """This broker's backups by their references, untagged ones by their ids."""

@@ -20,6 +20,7 @@ from instances.containers.base import (
     HostDescription,
 )
 from instances.containers.docker_api import lend
+from instances.containers.docker_commits import DockerCommits
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -36,7 +37,7 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost:
+class DockerContainerHost(DockerCommits):
     """A Docker Engine behind unix:// or tcp://."""
 
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:
@@ -78,7 +79,8 @@ class DockerContainerHost:
             )
         published = (found["HostConfig"]["PortBindings"] or {}).values()
         ports = {entry["HostPort"] for entries in published for entry in entries}
-        if ports != {str(spec.publish_port)}:
+        wanted = {str(spec.publish_port)} if spec.publish_port else set()
+        if ports != wanted:
             self.remove(spec.name)
             api.create_container(**_create_arguments(api, spec))
 
@@ -176,6 +178,7 @@ class DockerContainerHost:
             exit_code=state["ExitCode"],
             out_of_memory=state["OOMKilled"],
             started_at=_moment(state["StartedAt"]),
+            mounts=_mounts(found),
         )
 
     def list(self, *, broker_id: str) -> list[ContainerStatus]:
@@ -231,12 +234,17 @@ def _inspect(api: docker.APIClient, name: str) -> Mapping[str, Any] | None:
         return None
 
 
+def _mounts(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a commit leaves out: volumes, binds and tmpfs (DOCKER-LIMITS 6)."""
+    tmpfs = found["HostConfig"].get("Tmpfs") or {}
+    return (*(row["Destination"] for row in found["Mounts"]), *tmpfs)
+
+
 def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
     """The one place that says what a database container may do (SECURITY S9, S11)."""
     host_config = api.create_host_config(
-        port_bindings={spec.port: (spec.publish_address, spec.publish_port)},
-        network_mode=NETWORK,
-        restart_policy=RESTART_POLICY,
+        **_network(spec),
+        restart_policy=RESTART_POLICY if spec.restarts else {"Name": "no"},
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         mem_limit=f"{spec.memory_mb}m",
@@ -253,6 +261,13 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
         "ports": [spec.port],
         "host_config": host_config,
     }
+
+
+def _network(spec: ContainerSpec) -> dict[str, Any]:
+    if spec.publish_port is None:
+        return {"network_mode": "none"}
+    published = {spec.port: (spec.publish_address, spec.publish_port)}
+    return {"port_bindings": published, "network_mode": NETWORK}
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """The rows. Each state changes by compare-and-set, each rule is a constraint."""
 
 from instances.models.audit_event import WORKER, Actor, AuditEvent
+from instances.models.backup import Backup
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
@@ -13,6 +14,7 @@ __all__ = [
     "WORKER",
     "Actor",
     "AuditEvent",
+    "Backup",
     "Broker",
     "BrokerCredential",
     "Container",

@@ -25,6 +25,7 @@ class ContainerState(models.TextChoices):
     ADOPTING = "adopting"
     IN_USE = "in_use", "in use"
     KEPT = "kept"
+    SCRATCH = "scratch"
     RETIRING = "retiring"
     GONE = "gone"
 
@@ -167,6 +168,12 @@ class Container(StatefulModel):
         ):
             raise errors.LeaseLost(detail=f"{self} was taken away while it started")
         self.state, self.claimed_until = state, None
+
+    def prolong(self) -> None:
+        """Keep a throw-away one for another while."""
+        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
+        mine = Container.objects.filter(pk=self.pk, state=ContainerState.SCRATCH)
+        mine.update(claimed_until=until)
 
     def let_go(self) -> None:
         """Leave it for any worker to go on with."""

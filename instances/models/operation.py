@@ -21,10 +21,15 @@ class Kind(models.TextChoices):
     UPDATE = "update"
     BIND = "bind"
     UNBIND = "unbind"
+    BACK_UP = "back_up", "back up"
+    RESTORE = "restore"
     DEPROVISION = "deprovision"
 
 
-EXCLUSIVE = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
+EXCLUSIVE = (
+    *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
+    Kind.DEPROVISION,
+)
 """One at a time per service instance; the others are one at a time per binding."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""

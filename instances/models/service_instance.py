@@ -70,6 +70,8 @@ class ServiceInstance(StatefulModel):
     container = models.OneToOneField(
         Container, on_delete=models.PROTECT, null=True, related_name="instance"
     )
+    restored_name = models.CharField(max_length=32, blank=True, editable=False)
+    """What the database is called in the backup that this instance began with."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 
@@ -108,6 +110,8 @@ class ServiceInstance(StatefulModel):
     @property
     def database(self) -> str:
         """The database's name inside the engine: ours, never the platform's text."""
+        if self.restored_name:
+            return self.restored_name
         return f"d{self.id.hex[:24]}"
 
 

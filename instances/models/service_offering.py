@@ -8,6 +8,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from instances.models import catalog_rules
+from instances.models.backup_policy import BackupPolicy
 from instances.models.catalog_rules import Mistake
 
 
@@ -54,7 +55,7 @@ class ServiceOffering(models.Model):
         return self.plans.filter(instances__isnull=False).exists()
 
 
-class ServicePlan(models.Model):
+class ServicePlan(BackupPolicy):
     """What an instance of the offering gets: image, limits, price."""
 
     id = models.CharField(primary_key=True, max_length=255)

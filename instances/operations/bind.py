@@ -142,13 +142,7 @@ def _perform(work: Work) -> None:
     binding, instance = work.operation.binding, work.operation.instance
     assert binding is not None and instance.container is not None
     container = instance.container
-    user = User(
-        name=binding.username,
-        password=binding.password,
-        database=instance.database,
-        connections=instance.plan.connections,
-        read_only=bool(binding.parameters.get("read_only")),
-    )
+    user = user_of(binding, instance)
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     work.step("creating the user")
     engine.create_user(endpoint, user)
@@ -159,6 +153,17 @@ def _perform(work: Work) -> None:
             only_from=(ServiceBinding.State.CREATING,),
             credentials=credentials,
         )
+
+
+def user_of(binding: ServiceBinding, instance: ServiceInstance) -> User:
+    """The binding's user as it is to be."""
+    return User(
+        name=binding.username,
+        password=binding.password,
+        database=instance.database,
+        connections=instance.plan.connections,
+        read_only=bool(binding.parameters.get("read_only")),
+    )
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:

@@ -1,7 +1,11 @@
 """Deprovision: remove everything of an instance, however far it had got."""
 
+import logging
+from datetime import timedelta
+
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from instances import errors
 from instances.models import (
@@ -13,17 +17,27 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.operations import hosts
+from instances.models.backup import Trigger
+from instances.operations import back_up, hosts
 from instances.operations.work import Verb, Work
+
+logger = logging.getLogger(__name__)
+
+FINAL_BACKUP_TRIES = 4
+"""Then the database goes without one: its deletion has been asked for."""
 
 
 def accept(
-    instance: ServiceInstance, *, actor: Actor, owner: str = ""
+    instance: ServiceInstance,
+    *,
+    actor: Actor,
+    owner: str = "",
+    with_backup: bool = True,
 ) -> tuple[Operation, bool]:
     """Record the wish, and cancel whatever else is under way.
 
     Return the operation and whether this call has created it: a deprovision
-    that is under way is joined.
+    that is under way is joined. With a backup, if the plan keeps a final one.
     """
     with transaction.atomic():
         under_way = _under_way(instance)
@@ -42,6 +56,7 @@ def accept(
             operation = instance.operations.get(exclusive_instance=instance)
             return operation, False
         state = ServiceInstance.State
+        was_ready = instance.state == state.READY and instance.container_id is not None
         instance.move(
             state.DEPROVISIONING,
             only_from=(
@@ -52,6 +67,13 @@ def accept(
             ),
         )
         AuditEvent.record(actor, "deprovision", instance)
+        if was_ready and with_backup and instance.plan.final_backup_days:
+            days = timedelta(days=instance.plan.final_backup_days)
+            back_up.record(
+                operation,
+                trigger=Trigger.DEPROVISION,
+                expires_at=timezone.now() + days,
+            )
         return operation, True
 
 
@@ -62,6 +84,8 @@ def _under_way(instance: ServiceInstance) -> Operation | None:
 
 def _perform(work: Work) -> None:
     instance = work.operation.instance
+    if instance.container is not None:
+        _take_final_backup(work, instance.container)
     for container in _containers(instance):
         with work.fenced():
             container.retire()
@@ -87,6 +111,26 @@ def _perform(work: Work) -> None:
             live_key=None,
             gone_at=Now(),
         )
+
+
+def _take_final_backup(work: Work, container: Container) -> None:
+    """The deletion is not given up for it, nor the backup for a host that is down."""
+    if container.state != Container.State.IN_USE:
+        return back_up.abandon(work.operation, "the database did not run")
+    for backup in work.operation.backups.all():
+        try:
+            back_up.take(work, backup, container)
+        except errors.Stopped:
+            raise
+        except errors.BrokerError as error:
+            is_down = type(error) is errors.HostUnreachable
+            is_early = work.operation.tries < FINAL_BACKUP_TRIES
+            if is_down:
+                container.host.note_contact(error.detail)
+            if is_down or (isinstance(error, errors.Transient) and is_early):
+                raise
+            logger.warning("backup=%s is given up: %s", backup.pk, error.detail)
+            back_up.abandon(work.operation, error.detail or str(error))
 
 
 def _containers(instance: ServiceInstance) -> list[Container]:

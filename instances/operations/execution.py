@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from instances import errors
 from instances.models import Kind, Operation
-from instances.operations import bind, deprovision, provision, unbind, update
+from instances.operations import (
+    back_up,
+    bind,
+    deprovision,
+    provision,
+    restore,
+    unbind,
+    update,
+)
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
@@ -17,6 +25,8 @@ VERBS: dict[str, Verb] = {
     Kind.UPDATE: update.VERB,
     Kind.BIND: bind.VERB,
     Kind.UNBIND: unbind.VERB,
+    Kind.BACK_UP: back_up.VERB,
+    Kind.RESTORE: restore.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0

@@ -1,5 +1,7 @@
 """A container's host and its database, reached through the row."""
 
+from dataclasses import replace
+
 from instances import containers, errors
 from instances.containers import ContainerHost, ContainerSpec
 from instances.engines import Endpoint, get_engine
@@ -23,9 +25,24 @@ def endpoint(container: Container) -> Endpoint:
 
 def spec(container: Container) -> ContainerSpec:
     """The container as it is to be: from its own row, not from today's plan."""
-    engine = get_engine(container.engine)
     if container.port is None:
         raise errors.ContainerFailed(detail=f"{container} has no port")
+    return _spec(container)
+
+
+def proof_spec(container: Container, question: str) -> ContainerSpec:
+    """The container of a proof: it answers the question, and ends."""
+    spec = unreachable_spec(container)
+    return replace(spec, environment={**spec.environment, "PROVE": question})
+
+
+def unreachable_spec(container: Container) -> ContainerSpec:
+    """A throw-away container: no port, no network, and never started twice."""
+    return replace(_spec(container), publish_port=None, restarts=False)
+
+
+def _spec(container: Container) -> ContainerSpec:
+    engine = get_engine(container.engine)
     return ContainerSpec(
         name=container.name,
         image=container.image,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from instances import errors
 from instances.containers import CONTAINER_LABEL, ContainerStatus
-from instances.models import Broker, Container, DockerHost
+from instances.models import Broker, Container, DockerHost, Operation
 from instances.operations import hosts
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ def reconcile(host: DockerHost) -> None:
 
 
 def _is_nobodys(row: Container) -> bool:
-    """A start that neither an instance nor a worker waits for: it goes nowhere."""
+    """A start, or a throw-away one, that nobody waits for any more."""
+    if row.state == Container.State.SCRATCH:
+        return row.claimed_until is None or row.claimed_until < timezone.now()
     return (
         row.state == Container.State.STARTING
         and row.claimed_until is None
@@ -86,6 +88,9 @@ def _settle_unwanted(host: DockerHost, status: ContainerStatus) -> None:
 def _start(row: Container, status: ContainerStatus) -> None:
     """Docker's restart policy forgets some after a crash (FAILURES F40, F50)."""
     logger.warning("host=%s container=%s is %s", row.host, row, status.state)
+    if status.state == "paused" and not _is_backed_up(row):
+        # By a commit whose daemon or worker has died (FAILURES F90).
+        hosts.connect(row.host).resume(row.name)
     if status.state not in ("exited", "created"):
         return
     host = hosts.connect(row.host)
@@ -97,6 +102,11 @@ def _start(row: Container, status: ContainerStatus) -> None:
         logger.warning("container=%s does not start: %s", row, error.detail)
         if row.state == Container.State.STANDBY:
             _replace(row, error.detail)
+
+
+def _is_backed_up(row: Container) -> bool:
+    busy = Operation.objects.unfinished().filter(exclusive_instance__container=row)
+    return busy.exists()
 
 
 def _replace(row: Container, reason: str) -> None:

@@ -10,7 +10,8 @@ that has been started is gone on with: apps may have written into it.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from instances import errors, placement
 from instances.engines import User, get_engine, new_secret
@@ -20,9 +21,7 @@ from instances.models import (
     Operation,
     PortLease,
     ServiceInstance,
-    ServicePlan,
 )
-from instances.models.container import MADE_WITH
 from instances.operations import hosts
 from instances.operations.starting import wait_until_ready
 from instances.operations.work import Work
@@ -36,24 +35,48 @@ REPORT_S = 5.0
 _State = Container.State
 
 
-def swap(work: Work, former: Container, plan: ServicePlan) -> Container:
-    """Start the successor, made as the plan is now, and find the data in it.
+class Source(Protocol):
+    """Where the successor's data comes from."""
+
+    def admin_secret(self, former: Container) -> str: ...
+
+    def prepare(self, work: Work, former: Container) -> None:
+        """While the old one still runs."""
+
+    def fill(self, work: Work, former: Container, successor: Container) -> None:
+        """Put the data into the created successor."""
+
+    def check(self, work: Work, successor: Container) -> None:
+        """See that it is there, and that today's users can use it."""
+
+    def wipe(self, operation: Operation, container: Container) -> None:
+        """Take out what was only there for the check."""
+
+
+def swap(
+    work: Work, former: Container, made_with: Mapping[str, Any], source: Source
+) -> Container:
+    """Start the successor, of this image and these limits, and find the data in it.
 
     Where an earlier attempt has got so far, go on with its one. In the rows both
     are there afterwards: finish() or put_back() ends that.
     """
     successor = _started_before(former)
     if successor is None:
-        successor = _started(work, former, plan)
+        successor = _started(work, former, made_with, source)
     if successor.state == _State.STARTING:
         wait_until_ready(
             successor, step=work.step, check=work.check, limit_s=READY_LIMIT_S
         )
-        _find_mark(work, successor)
+        source.check(work, successor)
         with work.fenced():
             # From now on the mark may go, and the old one does not come back.
             successor.move(_State.ADOPTING, only_from=(_State.STARTING,))
-    _wipe_mark(work.operation, successor)
+    try:
+        source.wipe(work.operation, successor)
+    except errors.EngineUnreachable as error:
+        # There is no way back, and it opens nothing and hides nothing.
+        logger.warning("%s keeps its mark: %s", successor, error.detail)
     return successor
 
 
@@ -98,7 +121,7 @@ def settle(operation: Operation) -> None:
     host.limit(hosts.spec(container))
     host.start(container.name)
     wait_until_ready(container, step=lambda text: None, check=lambda: None)
-    _wipe_mark(operation, container)
+    OwnData().wipe(operation, container)
 
 
 def _started_before(former: Container) -> Container | None:
@@ -110,33 +133,41 @@ def _started_before(former: Container) -> Container | None:
     return None
 
 
-def _started(work: Work, former: Container, plan: ServicePlan) -> Container:
+def _started(
+    work: Work, former: Container, made_with: Mapping[str, Any], source: Source
+) -> Container:
     host = hosts.connect(former.host)
     if former.state == _State.IN_USE:
-        _leave_mark(work, former)
-    successor = _recorded(work, former, plan)
+        source.prepare(work, former)
+    successor = _recorded(work, former, made_with, source.admin_secret(former))
     work.step(f"creating a container of image {successor.image}")
     host.create(hosts.spec(successor))
-    work.step("stopping the database")
-    host.stop(former.name, limit_s=STOP_LIMIT_S)
-    _copy(work, former, successor)
+    source.fill(work, former, successor)
+    stop(work, former)
     work.step("starting the new container")
     host.start(successor.name)
     return successor
 
 
-def _recorded(work: Work, former: Container, plan: ServicePlan) -> Container:
+def stop(work: Work, former: Container) -> None:
+    work.step("stopping the database")
+    hosts.connect(former.host).stop(former.name, limit_s=STOP_LIMIT_S)
+
+
+def _recorded(
+    work: Work, former: Container, made_with: Mapping[str, Any], admin_secret: str
+) -> Container:
     """The successor's row, with the port; its room is the former one's and more."""
     with work.fenced():
         host = DockerHost.objects.select_for_update().get(pk=former.host_id)
         abandoned = list(former.current_successors())
         successor = Container.objects.create(
             host=host,
-            plan=plan,
+            plan=former.plan,
             engine=former.engine,
-            admin_secret=former.admin_secret,
+            admin_secret=admin_secret,
             succeeds=former,
-            **{name: getattr(plan, name) for name in MADE_WITH},
+            **made_with,
         )
         _pass_port(successor)
         for row in abandoned:
@@ -155,15 +186,55 @@ def _pass_port(to: Container) -> None:
     to.refresh_from_db()
 
 
-def _copy(work: Work, former: Container, successor: Container) -> None:
+class OwnData:
+    """The old container's own: an upgrade, which must lose nothing."""
+
+    def admin_secret(self, former: Container) -> str:
+        return former.admin_secret
+
+    def prepare(self, work: Work, former: Container) -> None:
+        work.step("marking the data")
+        database = work.operation.instance.database
+        user = User(_mark_of(work.operation), new_secret(), database, connections=1)
+        get_engine(former.engine).create_user(hosts.endpoint(former), user)
+
+    def fill(self, work: Work, former: Container, successor: Container) -> None:
+        stop(work, former)
+        copy(work, former, successor)
+
+    def check(self, work: Work, successor: Container) -> None:
+        """Without it this is the image's empty database, and no data has come."""
+        work.step("looking for the data")
+        engine, endpoint = get_engine(successor.engine), hosts.endpoint(successor)
+        if _mark_of(work.operation) not in engine.users(endpoint):
+            raise errors.ContainerFailed(
+                detail=f"{successor} of image {successor.image} has started without "
+                f"the data: its entrypoint must take {engine.incoming_path}/data in"
+            )
+
+    def wipe(self, operation: Operation, container: Container) -> None:
+        engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+        engine.drop_user(endpoint, _mark_of(operation))
+
+
+def copy(
+    work: Work,
+    former: Container,
+    successor: Container,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Put one container's data into another one that was never started."""
     engine = get_engine(former.engine)
     work.step("copying the data")
     chunks = hosts.connect(former.host).read_archive(former.name, engine.data_path)
     target = hosts.connect(successor.host)
-    target.write_archive(successor.name, engine.incoming_path, _reported(work, chunks))
+    reported = _reported(work, chunks, meanwhile)
+    target.write_archive(successor.name, engine.incoming_path, reported)
 
 
-def _reported(work: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _reported(
+    work: Work, chunks: Iterable[bytes], meanwhile: Callable[[], None]
+) -> Iterator[bytes]:
     """The chunks; now and then the progress, if this attempt still may go on."""
     copied, said_at = 0, time.monotonic()
     for chunk in chunks:
@@ -171,36 +242,10 @@ def _reported(work: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:
         if time.monotonic() - said_at > REPORT_S:
             said_at = time.monotonic()
             work.step(f"copied {copied // 2**20} MiB")
+            meanwhile()
         yield chunk
 
 
 def _mark_of(operation: Operation) -> str:
     """A user that nobody can be: only the data tells whether it is there."""
     return f"u{operation.pk.hex[:24]}"
-
-
-def _leave_mark(work: Work, former: Container) -> None:
-    work.step("marking the data")
-    database = work.operation.instance.database
-    user = User(_mark_of(work.operation), new_secret(), database, connections=1)
-    get_engine(former.engine).create_user(hosts.endpoint(former), user)
-
-
-def _wipe_mark(operation: Operation, container: Container) -> None:
-    """Nobody knows its password: one that stays behind opens nothing."""
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    try:
-        engine.drop_user(endpoint, _mark_of(operation))
-    except errors.EngineUnreachable as error:
-        logger.warning("operation=%s leaves its mark: %s", operation.pk, error.detail)
-
-
-def _find_mark(work: Work, successor: Container) -> None:
-    """Without it this is the image's empty database, and no data has come along."""
-    work.step("looking for the data")
-    engine, endpoint = get_engine(successor.engine), hosts.endpoint(successor)
-    if _mark_of(work.operation) not in engine.users(endpoint):
-        raise errors.ContainerFailed(
-            detail=f"{successor} of image {successor.image} has started without the "
-            f"data: its entrypoint must take {engine.incoming_path}/data in"
-        )

@@ -16,6 +16,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
+from instances.models.container import MADE_WITH
 from instances.operations import hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
@@ -145,7 +146,8 @@ def _perform(work: Work) -> None:
         work.step("setting the parameters")
         _set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
-        swap.swap(work, container, plan)
+        made_with = {name: getattr(plan, name) for name in MADE_WITH}
+        swap.swap(work, container, made_with, swap.OwnData())
     elif request["as_planned"]:
         work.step(f"setting the limits of plan {plan}")
         _reserve(work, container, plan)
@@ -178,13 +180,15 @@ def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
 
 
 def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:
-    if _apply(container, work.operation.instance.database, wanted):
+    if apply_parameters(container, work.operation.instance.database, wanted):
         work.step("restarting the database")
         hosts.connect(container.host).restart(container.name)
         wait_until_ready(container, step=work.step, check=work.check)
 
 
-def _apply(container: Container, database: str, wanted: dict[str, Any]) -> bool:
+def apply_parameters(
+    container: Container, database: str, wanted: dict[str, Any]
+) -> bool:
     """Set those that can change; whether that takes a restart."""
     engine = get_engine(container.engine)
     known = engine.update_schema["properties"]
@@ -210,7 +214,7 @@ def _clean_up(work: Work) -> None:
     instance = ServiceInstance.objects.get(pk=work.operation.instance_id)
     container = instance.container
     if container is not None and container.state == Container.State.IN_USE:
-        _apply(container, instance.database, instance.parameters)
+        apply_parameters(container, instance.database, instance.parameters)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

@@ -1,7 +1,8 @@
 """What a memory container's server counts, over the network and in a proof."""
 
+from typing import Any
+
 from instances.engines.base import COMPLETE, our_name, our_witness
-from tests.fakes.containers import FakeContainer
 
 WITNESS = "brokersite"
 """The database of the administrator's that holds the witness: a commit carries it."""
@@ -11,7 +12,7 @@ def proof(database: str, witness: str) -> str:
     return f"{our_name(database)} {our_witness(witness)}"
 
 
-def inventory(container: FakeContainer, proof: str) -> dict[str, int]:
+def inventory(container: Any, proof: str) -> dict[str, int]:
     """A database's rows are one table, as in a session of the engine contract."""
     database, witness = proof.split()
     return {
@@ -21,7 +22,7 @@ def inventory(container: FakeContainer, proof: str) -> dict[str, int]:
     }
 
 
-def log_of(container: FakeContainer, proof: str) -> str:
+def log_of(container: Any, proof: str) -> str:
     """What its image prints that was started with this in PROVE."""
     counts = inventory(container, proof).items()
     lines = [f"inventory {name} {number}" for name, number in counts]

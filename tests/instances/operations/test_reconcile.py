@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 
 from instances import errors
-from instances.models import Container, DockerHost, PortLease
+from instances.models import Container, DockerHost, Operation, PortLease
+from instances.operations import back_up
 from instances.operations.reconcile import reconcile
 from tests.fakes import ADDRESS, check_invariants, drain
 from tests.fakes.containers import FakeContainer
-from tests.instances.base import DomainTestCase
+from tests.instances.base import ACTOR, DomainTestCase
 
 READING = {"list", "find", "describe", "logs"}
 
@@ -135,12 +136,16 @@ class ReconcileTest(DomainTestCase):
         self.reconcile()
         assert self.machine.containers["theirs"].state == "created"
 
-    def test_a_paused_container_is_reported_and_left_alone(self):
+    def test_a_paused_container_goes_on_unless_it_is_being_backed_up(self):
         """F50, F90."""
         self.container.state = "paused"
+        back_up.accept(self.instance, trigger="operator", actor=ACTOR)
         with self.assertLogs("instances.operations.reconcile", "WARNING"):
             self.reconcile()
         assert self.container.state == "paused"
+        Operation.objects.all().cancel("its worker has died")
+        self.reconcile()
+        assert self.container.state == "running"
 
     def test_an_empty_list_removes_and_creates_nothing(self):
         """F31: a daemon that has just restarted."""

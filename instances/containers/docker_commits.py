@@ -1,0 +1,88 @@
+"""Images made of containers: what backups are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from docker.errors import ImageNotFound, NotFound
+
+from instances import errors
+from instances.containers.base import (
+    BACKUP_LABEL,
+    BROKER_LABEL,
+    CONTAINER_LABEL,
+    ImageStatus,
+)
+from instances.containers.docker_api import lend
+
+COMMIT_LIMIT_S = 3600
+"""4.3 s for each GB, and the machine may be busy (DOCKER-LIMITS 5)."""
+
+
+class DockerCommits:
+    """The part of a Docker Engine that makes, finds and removes backup images."""
+
+    _url: str
+    _timeout_s: int
+
+    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
+        repository, _, tag = reference.rpartition(":")
+        # A label of the container can be blanked in the image, not removed (F134).
+        said = {CONTAINER_LABEL: "", **labels}
+        changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
+        with lend(self._url, timeout_s=COMMIT_LIMIT_S) as api:
+            try:
+                api.commit(name, repository, tag, pause=True, changes=changes)
+            except NotFound:
+                raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+
+    def resume(self, name: str) -> None:
+        with lend(self._url, timeout_s=self._timeout_s) as api:
+            try:
+                if api.inspect_container(name)["State"]["Paused"]:
+                    api.unpause(name)
+            except NotFound:
+                return
+
+    def find_image(self, reference: str) -> ImageStatus | None:
+        with lend(self._url, timeout_s=self._timeout_s) as api:
+            try:
+                return _status(api.inspect_image(reference))  # type: ignore[no-untyped-call]
+            except ImageNotFound:
+                return None
+
+    def remove_image(self, reference: str) -> None:
+        with lend(self._url, timeout_s=self._timeout_s) as api:
+            try:
+                api.remove_image(reference)
+            except ImageNotFound:
+                return
+
+    def list_images(self, *, broker_id: str) -> dict[str, ImageStatus]:
+        wanted = [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]
+        with lend(self._url, timeout_s=self._timeout_s) as api:
+            rows = api.images(filters={"label": wanted})
+            return {
+                reference: ImageStatus(
+                    image_id=row["Id"],
+                    size_bytes=row["Size"],
+                    layers=0,
+                    labels=row["Labels"] or {},
+                )
+                for row in rows
+                for reference in _references(row)
+            }
+
+
+def _references(row: Mapping[str, Any]) -> list[str]:
+    """Its tags; an untagged one, which an interrupted commit leaves, goes by its id."""
+    tags = [tag for tag in row["RepoTags"] or [] if tag != "<none>:<none>"]
+    return tags or [row["Id"]]
+
+
+def _status(image: Mapping[str, Any]) -> ImageStatus:
+    return ImageStatus(
+        image_id=image["Id"],
+        size_bytes=image["Size"],
+        layers=len(image["RootFS"]["Layers"]),
+        labels=image["Config"]["Labels"] or {},
+    )

@@ -1,0 +1,49 @@
+"""What a plan says about backups of its service instances."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+
+class BackupPolicy(models.Model):
+    """Part of a plan: when backups are taken, and how long they are kept."""
+
+    backup_interval_h = models.PositiveIntegerField(
+        "backup every (hours)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 31)],
+        help_text="Empty: none is taken by the clock.",
+    )
+    backup_keep = models.PositiveIntegerField(
+        "backups kept",
+        null=True,
+        blank=True,
+        default=7,
+        validators=[MinValueValidator(1)],
+        help_text="At most so many verified ones of an instance; empty: no limit.",
+    )
+    backup_keep_days = models.PositiveIntegerField(
+        "backups kept (days)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Older ones go, but never the last verified one; empty: no limit.",
+    )
+    backup_on_bind = models.BooleanField("backup before each bind", default=False)
+    backup_on_update = models.BooleanField(
+        "backup before an upgrade", default=True, help_text="Before the image changes."
+    )
+    final_backup_days = models.PositiveIntegerField(
+        "final backup kept (days)",
+        default=7,
+        validators=[MaxValueValidator(3650)],
+        help_text="A deprovision takes a last backup, which is kept so long; 0: none.",
+    )
+    backup_by_developer = models.BooleanField(
+        "app developers may back up and restore",
+        default=True,
+        help_text="By cf update-service -c '{\"backup\": {}}' and '{\"restore\": …}'.",
+    )
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,187 @@
+"""Back up: an image of the container, with a witness in the data for the proof.
+
+Writers are held while Docker commits the paused container: 65 ms and 4.3 ms for each
+MB (DOCKER-LIMITS 5). What is committed is no backup yet: proof.py makes it one.
+"""
+
+import time
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from instances import containers, errors
+from instances.engines import get_engine
+from instances.models import (
+    Actor,
+    AuditEvent,
+    Backup,
+    Broker,
+    Container,
+    Kind,
+    Operation,
+    ServiceInstance,
+)
+from instances.operations import hosts
+from instances.operations.work import Verb, Work
+
+PAUSE_LIMIT_S = 600.0
+"""So long a container may stay paused by a commit whose answer was lost."""
+POLL_S = 0.2
+
+
+def accept(
+    instance: ServiceInstance, *, trigger: str, actor: Actor, note: str = ""
+) -> Backup:
+    """Record the wish. Raise InvalidRequest, ConcurrencyError."""
+    with transaction.atomic():
+        locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+        if locked.state != ServiceInstance.State.READY:
+            raise errors.ConcurrencyError(detail=f"{instance} is {locked.state}")
+        AuditEvent.record(actor, "back up", instance, trigger=trigger, note=note)
+        operation = Operation.objects.enqueue(Kind.BACK_UP, locked, actor=actor)
+        return record(operation, trigger=trigger, note=note)
+
+
+def record(
+    operation: Operation,
+    *,
+    trigger: str,
+    note: str = "",
+    expires_at: datetime | None = None,
+) -> Backup:
+    """The row of a backup that the operation will take."""
+    instance = operation.instance
+    # Without its secret: no key may be needed to delete what no key opens.
+    container = Container.objects.defer("admin_secret").get(pk=instance.container_id)
+    return Backup.objects.create(
+        instance=instance,
+        operation=operation,
+        host_id=container.host_id,
+        plan=instance.plan,
+        engine=container.engine,
+        database=instance.database,
+        made_from=container.image,
+        memory_mb=container.memory_mb,
+        trigger=trigger,
+        note=note[:255],
+        requested_by=operation.requested_by,
+        expires_at=expires_at,
+    )
+
+
+def take(work: Work, backup: Backup, container: Container) -> None:
+    """Commit the container and record what it took, however often this is begun."""
+    if backup.state != Backup.State.TAKING:
+        return
+    host = hosts.connect(container.host)
+    work.step("looking at where the data is")
+    _refuse_mounts(container)
+    if not _is_there(work, backup, container):
+        _commit(work, backup, container)
+    work.step("looking at the image")
+    image, base = host.find_image(backup.reference), host.find_image(container.image)
+    if image is None:
+        raise errors.HostUnreachable(detail=f"{backup.reference} did not appear")
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    engine.remove_witness(endpoint, backup.database, backup.witness)
+    with work.fenced():
+        backup.move(
+            Backup.State.COMMITTED,
+            only_from=(Backup.State.TAKING,),
+            image_id=image.image_id,
+            size_bytes=image.size_bytes,
+            delta_bytes=max(0, image.size_bytes - (base.size_bytes if base else 0)),
+            layers=image.layers,
+            taken_at=Now(),
+        )
+
+
+def _refuse_mounts(container: Container) -> None:
+    """A commit leaves volumes out, silently (FAILURES F85)."""
+    status = hosts.connect(container.host).find(container.name)
+    if status is None:
+        raise errors.ContainerFailed(detail=f"{container} is not there any more")
+    engine = get_engine(container.engine)
+    data = PurePosixPath(engine.real_data_path(hosts.endpoint(container)))
+    for mount in map(PurePosixPath, status.mounts):
+        if data.is_relative_to(mount) or mount.is_relative_to(data):
+            raise errors.BackupRefused(
+                f"The data is in a volume at {mount}, which a backup would leave out.",
+                detail=f"{container}: data path {data}, mount {mount}: use an image "
+                "without VOLUME at its data path, or move the data path",
+            )
+
+
+def _is_there(work: Work, backup: Backup, container: Container) -> bool:
+    """Whether an earlier attempt's commit has made the image, or still does (F89)."""
+    host = hosts.connect(container.host)
+    deadline = time.monotonic() + PAUSE_LIMIT_S
+    while host.find_image(backup.reference) is None:
+        status = host.find(container.name)
+        if status is None or status.state != "paused":
+            return host.find_image(backup.reference) is not None
+        if time.monotonic() > deadline:
+            # The daemon died in the commit, and the container outlived it (F90).
+            host.resume(container.name)
+        work.check()
+        time.sleep(POLL_S)
+    return True
+
+
+def _commit(work: Work, backup: Backup, container: Container) -> None:
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    database, witness = backup.database, backup.witness
+    work.step("leaving a witness in the data")
+    engine.leave_witness(endpoint, database, witness)
+    backup.inventory = {"before": engine.inventory(endpoint, database, witness)}
+    with work.fenced():
+        backup.save(update_fields=["inventory"])
+    work.step("committing; the database holds still")
+    started_at = time.monotonic()
+    hosts.connect(container.host).commit(
+        container.name,
+        backup.reference,
+        labels={
+            containers.BROKER_LABEL: str(Broker.this().broker_id),
+            containers.BACKUP_LABEL: backup.id.hex,
+        },
+    )
+    backup.held_ms = round((time.monotonic() - started_at) * 1000)
+    backup.inventory["after"] = engine.inventory(endpoint, database, witness)
+    with work.fenced():
+        backup.save(update_fields=["held_ms", "inventory"])
+
+
+def _perform(work: Work) -> None:
+    container = work.operation.instance.container
+    assert container is not None
+    take(work, work.operation.backups.get(), container)
+    with work.succeeding():
+        pass
+
+
+def _give_up(work: Work, error: errors.BrokerError) -> None:
+    with work.failing(error):
+        abandon(work.operation, error.detail or str(error))
+
+
+def abandon(operation: Operation, problem: str) -> None:
+    """What it was to take is no backup; what may be there is swept."""
+    taking = operation.backups.filter(state=Backup.State.TAKING)
+    taking.update(state=Backup.State.FAILED, problem=problem)
+
+
+def clean_up(work: Work) -> None:
+    """A container is never left paused, nor a witness behind."""
+    container = work.operation.instance.container
+    if container is None:
+        return
+    hosts.connect(container.host).resume(container.name)
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    for backup in work.operation.backups.filter(state=Backup.State.FAILED):
+        engine.remove_witness(endpoint, backup.database, backup.witness)
+
+
+VERB = Verb(perform=_perform, give_up=_give_up, clean_up=clean_up, max_attempts=3)

@@ -1,0 +1,181 @@
+"""Restore: an instance gets the data that one of its backups holds.
+
+A new container takes the place of the old one, under the same port and with today's
+image: what it was made of does not grow with every restore. The data's own users are
+out before it listens; then today's bindings are let in again (FAILURES F98, I4, I5).
+"""
+
+from typing import Any
+
+from django.db import transaction
+
+from instances import errors
+from instances.engines import get_engine, new_secret
+from instances.models import (
+    Actor,
+    AuditEvent,
+    Backup,
+    Container,
+    Kind,
+    Operation,
+    ServiceBinding,
+    ServiceInstance,
+)
+from instances.models.backup import Trigger
+from instances.models.container import MADE_WITH
+from instances.operations import back_up, hosts, proof, swap
+from instances.operations.bind import user_of
+from instances.operations.starting import wait_until_ready
+from instances.operations.update import apply_parameters
+from instances.operations.work import Verb, Work
+
+
+def find(instance: ServiceInstance, wanted: str) -> Backup:
+    """The backup of that id, or the latest one. Raise InvalidRequest."""
+    usable = instance.backups.usable().order_by("-created_at")
+    rows = {str(row.pk): row for row in usable}
+    backup = next(iter(rows.values()), None) if wanted == "latest" else rows.get(wanted)
+    if backup is None:
+        raise errors.InvalidRequest(
+            "parameters: backup: this service instance has no verified backup "
+            f"{'yet' if wanted == 'latest' else wanted[:50]}."
+        )
+    return backup
+
+
+def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
+    """Record the wish; is_safe: with a backup of now first.
+
+    Raise InvalidRequest, ConcurrencyError.
+    """
+    with transaction.atomic():
+        instance = ServiceInstance.objects.select_for_update().get(
+            pk=backup.instance_id
+        )
+        if instance.state != ServiceInstance.State.READY:
+            raise errors.ConcurrencyError(detail=f"{instance} is {instance.state}")
+        _check(instance, backup)
+        AuditEvent.record(actor, "restore", instance, backup=str(backup.pk))
+        operation = Operation.objects.enqueue(
+            Kind.RESTORE, instance, actor=actor, request={"backup": str(backup.pk)}
+        )
+        if is_safe:
+            back_up.record(operation, trigger=Trigger.RESTORE)
+        return operation
+
+
+def _check(instance: ServiceInstance, backup: Backup) -> None:
+    if backup.state != Backup.State.VERIFIED:
+        raise errors.InvalidRequest(
+            f"backup: it is {backup.get_state_display()}, and only a verified one "
+            "can be restored."
+        )
+    container = instance.container
+    if container is None or backup.host_id != container.host_id:
+        raise errors.InvalidRequest(
+            f"backup: it is on host {backup.host}, and the database is not."
+        )
+
+
+class FromBackup:
+    """What a backup holds, for today's bindings."""
+
+    def __init__(self, backup: Backup) -> None:
+        self._backup = backup
+
+    def admin_secret(self, former: Container) -> str:
+        """Another than any before: that has the image shut the data's users out."""
+        return new_secret()
+
+    def prepare(self, work: Work, former: Container) -> None:
+        """The backup is what it is."""
+
+    def fill(self, work: Work, former: Container, successor: Container) -> None:
+        fill(work, self._backup, successor)
+
+    def check(self, work: Work, successor: Container) -> None:
+        work.step("looking for the data")
+        find_witness(self._backup, successor)
+        instance = work.operation.instance
+        if apply_parameters(successor, instance.database, instance.parameters):
+            work.step("restarting the database for its parameters")
+            hosts.connect(successor.host).restart(successor.name)
+            wait_until_ready(successor, step=work.step, check=work.check)
+        work.step("letting today's bindings in")
+        let_in(instance, successor)
+
+    def wipe(self, operation: Operation, container: Container) -> None:
+        engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+        engine.remove_witness(endpoint, self._backup.database, self._backup.witness)
+
+
+def fill(work: Work, backup: Backup, successor: Container) -> None:
+    """Put a backup's data into a created container, by way of a throw-away one."""
+    with proof.scratch(backup) as container:
+        hosts.connect(backup.host).create(hosts.unreachable_spec(container))
+        swap.copy(work, container, successor, container.prolong)
+
+
+def find_witness(backup: Backup, container: Container) -> None:
+    """Raise ContainerFailed if the backup's data, which was proved, has not come."""
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    found = engine.inventory(endpoint, backup.database, backup.witness)
+    if not found["witness"]:
+        raise errors.ContainerFailed(
+            detail=f"{container} of image {container.image} has started without the "
+            f"backup's data: its entrypoint must take {engine.incoming_path}/data in"
+        )
+
+
+def let_in(instance: ServiceInstance, container: Container) -> None:
+    """Make the users of the data those of the bindings that there are."""
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    state = ServiceBinding.State
+    rows = instance.bindings.filter(state__in=(state.READY, state.CREATING))
+    bound = {row.username: row for row in rows}
+    for name in set(engine.users(endpoint)) - set(bound):
+        engine.drop_user(endpoint, name)
+    for binding in bound.values():
+        engine.create_user(endpoint, user_of(binding, instance))
+
+
+def _perform(work: Work) -> None:
+    instance = work.operation.instance
+    container = instance.container
+    assert container is not None
+    backup = Backup.objects.select_related("host").get(
+        pk=work.operation.request["backup"]
+    )
+    if container.state == Container.State.IN_USE:
+        for safety in work.operation.backups.all():
+            back_up.take(work, safety, container)
+    made_with: dict[str, Any] = {name: getattr(container, name) for name in MADE_WITH}
+    swap.swap(work, container, made_with, FromBackup(backup))
+    _succeed(work)
+
+
+def _succeed(work: Work) -> None:
+    instance = work.operation.instance
+    assert instance.container is not None
+    successor = swap.decided(instance.container)
+    assert successor is not None
+    with work.succeeding():
+        swap.finish(instance, successor)
+
+
+def _give_up(work: Work, error: errors.BrokerError) -> None:
+    container = work.operation.instance.container
+    if container is not None and swap.decided(container):
+        return _succeed(work)
+    with work.failing(error):
+        back_up.abandon(work.operation, error.detail or str(error))
+        if container is not None:
+            swap.put_back(container)
+
+
+def _clean_up(work: Work) -> None:
+    back_up.clean_up(work)
+    swap.settle(work.operation)
+
+
+VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)
