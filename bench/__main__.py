@@ -9,12 +9,15 @@ import traceback
 from datetime import date
 from pathlib import Path
 
-from bench import bind, requests
+from bench import bind, burst, memory, provision, requests
 from bench.report import Row, markdown
 
 MEASUREMENTS = {
+    "provision": provision.measure,
+    "burst": burst.measure,
     "bind": bind.measure,
     "requests": requests.measure,
+    "memory": memory.measure,
 }
 
 

@@ -1,4 +1,4 @@
-"""The floor under an answer: the same bytes from a function, in the same gunicorn."""
+"""The floor under an answer: gunicorn, and a function that returns the document."""
 
 import os
 from collections.abc import Callable, Iterable

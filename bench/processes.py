@@ -49,7 +49,10 @@ def gunicorn(application: str, port: int) -> list[str]:
 
 
 def workers_cpu_s(master: int) -> float:
-    """Processor time that the children of a process have used until now."""
+    """Processor time that the children of a process have used until now.
+
+    Raise RuntimeError where there is no /proc to read it from, or no child.
+    """
     used = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -59,6 +62,8 @@ def workers_cpu_s(master: int) -> float:
             continue
         if int(fields[1]) == master:
             used += int(fields[11]) + int(fields[12])
+    if not used:
+        raise RuntimeError(f"/proc tells of no children of process {master}")
     return used / TICKS_PER_S
 
 

@@ -33,6 +33,8 @@ START_LIMIT_S = 30.0
 STANDBYS_LIMIT_S = 60.0
 POLL_S = 0.05
 USERNAME = "broker"
+LOGINS = 16
+"""From so many connections that each web process has hashed the password once."""
 
 
 class KeptPlatform(Platform):
@@ -75,11 +77,13 @@ class Site:
             self._environment = self._make_environment()
             self._prepare()
             # Registered first, so it runs once the processes have stopped.
-            stack.callback(_remove_containers, self._broker_id())
+            stack.callback(self._remove_containers)
             web = processes.gunicorn("brokersite.wsgi", self._port)
             self.web_pid = self._start(stack, *web)
             self._start(stack, "manage.py", "worker")
             self._wait_until_it_answers()
+            for _ in range(LOGINS):
+                self.platform().catalog()
             self._cleaning = stack.pop_all()
         return self
 
@@ -109,6 +113,12 @@ class Site:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {number} standbys in {STANDBYS_LIMIT_S:.0f} s")
             time.sleep(POLL_S)
+
+    def containers(self, image: str = "") -> list[str]:
+        """Docker's ids of what this site has, of all images or one."""
+        label = f"brokersite.broker={self._broker_id()}"
+        found = docker.from_env().api.containers(all=True, filters={"label": label})
+        return [row["Id"] for row in found if image in ("", row["Image"])]
 
     def _make_environment(self) -> dict[str, str]:
         # Not the caller's VCAP_SERVICES or DATABASE_PATH: only where Docker is.
@@ -155,6 +165,11 @@ class Site:
         with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
             return connection.execute(sql, values).fetchall()
 
+    def _remove_containers(self) -> None:
+        """What an interrupted round has left."""
+        for container in self.containers():
+            docker.from_env().api.remove_container(container, v=True, force=True)
+
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
@@ -165,11 +180,3 @@ class Site:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(POLL_S)
-
-
-def _remove_containers(broker_id: str) -> None:
-    """What an interrupted round has left; each carries the id of this site."""
-    client = docker.from_env()
-    label = f"brokersite.broker={broker_id}"
-    for found in client.api.containers(all=True, filters={"label": label}):
-        client.api.remove_container(found["Id"], v=True, force=True)
