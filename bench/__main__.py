@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from bench import bind, burst, memory, provision, requests
+from bench.clients import interrupted
 from bench.report import Row, markdown
 
 MEASUREMENTS = {
@@ -59,8 +60,10 @@ def _options() -> argparse.Namespace:
 
 def _interrupt(*_: object) -> None:
     """Once: a second Ctrl-C must not interrupt the cleaning."""
+    print("Stopping …", file=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    interrupted.set()
     raise KeyboardInterrupt
 
 

@@ -14,6 +14,7 @@ from docker.types import LogConfig
 from bench.engines import DATABASE, ENGINES, HOST, Server
 from bench.plans import Plan
 from bench.processes import listens
+from bench.removal import remove, remove_all
 from instances.engines import get_engine
 
 PORTS = range(31000, 31500)
@@ -42,9 +43,7 @@ class BareDocker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        label = f"{LABEL}={self._mark}"
-        for found in self._api.containers(all=True, filters={"label": label}):
-            self.remove(found["Id"])
+        remove_all(f"{LABEL}={self._mark}")
 
     @property
     def _api(self) -> docker.APIClient:
@@ -71,10 +70,7 @@ class BareDocker:
         return database
 
     def remove(self, container: str) -> None:
-        try:
-            self._api.remove_container(container, v=True, force=True)
-        except docker.errors.NotFound:
-            pass
+        remove(self._api, container)
 
     def _choose_port(self) -> int:
         with self._choosing:

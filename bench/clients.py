@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import Any
 
 Work = Callable[[], Any]
+interrupted = Event()
+"""Ends what other threads are waiting for: a Ctrl-C reaches the first one only."""
 
 
 def milliseconds(work: Work) -> float:

@@ -19,7 +19,9 @@ import docker
 from cryptography.fernet import Fernet
 
 from bench import plans, processes
+from bench.clients import interrupted
 from bench.plans import ROOT, Plan
+from bench.removal import remove_all
 from instances.management.platform import (
     ANSWER_LIMIT_S,
     Instance,
@@ -45,6 +47,8 @@ class KeptPlatform(Platform):
     def _send(
         self, method: str, target: str, body: dict[str, Any] | None
     ) -> tuple[int, bytes]:
+        if interrupted.is_set():
+            raise PlatformError("The bench has been interrupted.")
         if self._connection is None:
             parts = urlsplit(self.url)
             self._connection = HTTPConnection(
@@ -114,11 +118,11 @@ class Site:
                 raise TimeoutError(f"no {number} standbys in {STANDBYS_LIMIT_S:.0f} s")
             time.sleep(POLL_S)
 
-    def containers(self, image: str = "") -> list[str]:
-        """Docker's ids of what this site has, of all images or one."""
-        label = f"brokersite.broker={self._broker_id()}"
-        found = docker.from_env().api.containers(all=True, filters={"label": label})
-        return [row["Id"] for row in found if image in ("", row["Image"])]
+    def containers(self, image: str) -> list[str]:
+        """Docker's ids of those that this site has of an image."""
+        filters = {"label": self._label(), "ancestor": image}
+        found = docker.from_env().api.containers(filters=filters)
+        return [row["Id"] for row in found]
 
     def _make_environment(self) -> dict[str, str]:
         # Not the caller's VCAP_SERVICES or DATABASE_PATH: only where Docker is.
@@ -155,9 +159,9 @@ class Site:
         log = self._folder / "log"
         return processes.start(stack, log, self._environment, *arguments)
 
-    def _broker_id(self) -> str:
+    def _label(self) -> str:
         ((found,),) = self._execute("SELECT broker_id FROM instances_broker")
-        return str(uuid.UUID(found))
+        return f"brokersite.broker={uuid.UUID(found)}"
 
     def _execute(self, sql: str, *values: Any) -> list[Any]:
         """On the site's rows: `manage.py shell` would be too slow to look with."""
@@ -166,9 +170,8 @@ class Site:
             return connection.execute(sql, values).fetchall()
 
     def _remove_containers(self) -> None:
-        """What an interrupted round has left."""
-        for container in self.containers():
-            docker.from_env().api.remove_container(container, v=True, force=True)
+        """What an interrupted round has left, and the standbys."""
+        remove_all(self._label())
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
