@@ -1,6 +1,7 @@
 """The domain's rows as documents of the specification. Nothing is ever null."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.response import Response
@@ -80,9 +81,19 @@ def bound(
             {"host": credentials["host"], "ports": [str(credentials["port"])]}
         ],
     }
+    if binding.expires_at and binding.renew_before:
+        document["metadata"] = {
+            "expires_at": _moment(binding.expires_at),
+            "renew_before": _moment(binding.renew_before),
+        }
     if with_parameters:
         document |= _present(parameters=binding.parameters)
     return Response(document, status=status)
+
+
+def _moment(at: datetime) -> str:
+    """As OSB 2.17 has it, Binding Metadata Object: yyyy-mm-ddThh:mm:ss.sZ."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 100_000}Z"
 
 
 def last_operation(operation: Operation) -> Response:
