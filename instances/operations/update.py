@@ -16,7 +16,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.operations import hosts, parameters, swap
+from instances.operations import engine_settings, hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
@@ -58,6 +58,7 @@ def accept(
             or plan != instance.plan
             or maintenance_version not in ("", instance.maintenance_version)
         )
+        engine.check_parameters(request["parameters"])
         running = Operation.objects.unfinished().filter(exclusive_instance=instance)
         operation = running.first()
         if operation is not None:
@@ -143,6 +144,7 @@ def _perform(work: Work) -> None:
         and container.state == Container.State.IN_USE
     ):
         work.step("setting the parameters")
+        engine_settings.note(work, container, request["parameters"])
         _set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
         swap.swap(work, container, plan)
@@ -209,8 +211,13 @@ def _clean_up(work: Work) -> None:
     swap.settle(work.operation)
     instance = ServiceInstance.objects.get(pk=work.operation.instance_id)
     container = instance.container
-    if container is not None and container.state == Container.State.IN_USE:
-        _apply(container, instance.database, instance.parameters)
+    if container is None or container.state != Container.State.IN_USE:
+        return
+    operation = Operation.objects.get(pk=work.operation.pk)
+    needs_restart = engine_settings.put_back(operation, container)
+    # What a later update has set stays set.
+    if _apply(container, instance.database, instance.parameters) or needs_restart:
+        engine_settings.restart(container)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)
