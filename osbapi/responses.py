@@ -103,6 +103,7 @@ def last_operation(operation: Operation) -> Response:
         description = operation.last_step
     document: dict[str, Any] = {"state": state} | _present(description=description)
     if operation.kind == Kind.UPDATE and state == "failed":
-        # What was before has been put back (OSB-CHECKLIST 81, 106).
-        document |= {"instance_usable": True, "update_repeatable": True}
+        # Unless what was before could not be put back (OSB-CHECKLIST 81, 106).
+        is_usable = operation.request.get("instance_usable", True)
+        document |= {"instance_usable": is_usable, "update_repeatable": True}
     return Response(document)

@@ -1,5 +1,6 @@
 """An update that breaks off: what it has set in the engine is taken back."""
 
+import itertools
 from typing import Any
 from unittest import mock
 
@@ -7,9 +8,9 @@ import pytest
 
 from instances import errors
 from instances.models import Operation
-from instances.operations import engine_settings, update
+from instances.operations import swap, update
 from instances.operations.execution import run
-from tests.fakes import AFTER, OFFERING_ID, Crash, claim, drain, expire_leases
+from tests.fakes import AFTER, BEFORE, OFFERING_ID, Crash, claim, drain, expire_leases
 from tests.instances.base import ACTOR, DomainTestCase
 
 WANTED = {"max_connections": 30}
@@ -79,14 +80,32 @@ class UndoTest(DomainTestCase):
             run(self.begin(**WANTED))
         assert self.faults.calls.count("restart") == 1
 
-    def test_what_does_not_answer_any_more_is_not_waited_for_for_ever(self):
+    def test_what_does_not_answer_any_more_is_given_up_and_said_to_be_unusable(self):
         operation = self.begin(**WANTED)
         self.break_off()
         self.faults.on("limit", lambda: setattr(self.world.engine, "is_down", True))
-        with mock.patch.object(engine_settings, "ANSWER_LIMIT_S", 0.1):
+        with mock.patch.object(swap, "SETTLE_LIMIT_S", 0.1):
             run(operation)
         operation.refresh_from_db()
         assert operation.state == "failed"
+        assert operation.request["instance_usable"] is False
+
+    def test_a_crash_while_it_is_undone_leaves_no_half_of_it(self):
+        """F22: it is not said to have failed before everything is as it was."""
+        calls = ("limit", "former_settings", "restore_settings")
+        points = itertools.product(calls, (BEFORE, AFTER))
+        for number, (call, moment) in enumerate(points):
+            operation = self.begin(max_connections=30 + number)
+            self.break_off()
+            self.faults.on(call, Crash(), moment=moment)
+            with self.subTest(call, moment=moment):
+                with pytest.raises(Crash):
+                    run(operation)
+                expire_leases()
+                drain()
+                self.instance.refresh_from_db()
+                assert self.settings() == self.instance.parameters
+            self.faults.clear()
 
     def test_a_late_attempt_undoes_nothing_of_what_another_has_done(self):
         late = self.begin(**WANTED)
