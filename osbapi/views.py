@@ -229,9 +229,10 @@ class LastBindingOperation(PlatformView):
         """Binds are synchronous; a platform that lost the answer may still ask."""
         instance = ServiceInstance.objects.get_live(instance_id)
         _check_hints(instance, request)
+        alike = instance.bindings.filter(guid=binding_id)
         rows = Operation.objects.filter(
-            instance=instance,
-            binding__guid=binding_id,
+            # To the letter, as not every database compares.
+            binding__in=[row.pk for row in alike if row.guid == binding_id],
             kind__in=(Kind.BIND, Kind.UNBIND),
         )
         named = _find_named(rows, request.query_params.get("operation"))

@@ -64,7 +64,7 @@ def load() -> BaseSchema:
 
 
 class OpenAPITest(EveryStateTestCase):
-    """OSB-CHECKLIST 6, 34."""
+    """OSB-CHECKLIST 6, 34, 74."""
 
     @classmethod
     def setUpClass(cls) -> None:

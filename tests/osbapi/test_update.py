@@ -46,7 +46,10 @@ class NothingToDoTest(UpdateTestCase):
 
     def test_metadata_is_said_again(self):
         """CLOUD-CONTROLLER 8: what an update leaves out is erased."""
-        assert self.patch().json()["metadata"] == {"attributes": {"engine": "mariadb"}}
+        said = {"attributes": {"engine": "mariadb"}}
+        assert self.patch().json()["metadata"] == said
+        begun = self.patch(parameters={"max_connections": 30})
+        assert (begun.status_code, begun.json()["metadata"]) == (202, said)
 
 
 class PlanTest(UpdateTestCase):
