@@ -12,7 +12,7 @@ from instances.models import AuditEvent, Kind, Operation, ServiceBinding, Servic
 from instances.operations import waiting
 from instances.operations.execution import run
 from instances.operations.expire import expire_overdue
-from tests.fakes import AFTER, BEFORE, Crash, Refused, claim, drain, expire_leases
+from tests.fakes import Refused, claim, drain
 from tests.instances.base import ACTOR, DomainTestCase
 
 
@@ -130,21 +130,6 @@ class ExpireTest(ExpireTestCase):
         self.world.machine.containers.clear()
         drain()
         assert self.expirations()[0].state == "succeeded"
-
-    def test_a_crash_anywhere_ends_the_user_all_the_same(self):
-        """F22."""
-        for number, moment in ((1, BEFORE), (1, AFTER)):
-            self.binding = self.bound(self.instance, f"crash-{moment}")
-            self.let_time_pass()
-            expire_overdue()
-            self.faults.on("drop_user", Crash(), nth=number, moment=moment)
-            for operation in Operation.objects.unfinished().order_by("created_at"):
-                try:
-                    run(claim(operation))
-                except Crash:
-                    expire_leases()
-            drain()
-            assert self.world.users_of(self.instance) == []
 
 
 class AfterwardsTest(ExpireTestCase):
