@@ -21,12 +21,13 @@ class Kind(models.TextChoices):
     UPDATE = "update"
     BIND = "bind"
     UNBIND = "unbind"
+    EXPIRE = "expire"
     DEPROVISION = "deprovision"
 
 
 EXCLUSIVE = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
 """One at a time per service instance; the others are one at a time per binding."""
-URGENT = (Kind.DEPROVISION, Kind.UNBIND)
+URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""
 
 

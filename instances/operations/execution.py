@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from instances import errors
 from instances.models import Kind, Operation
-from instances.operations import bind, deprovision, provision, unbind, update
+from instances.operations import bind, deprovision, expire, provision, unbind, update
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ VERBS: dict[str, Verb] = {
     Kind.UPDATE: update.VERB,
     Kind.BIND: bind.VERB,
     Kind.UNBIND: unbind.VERB,
+    Kind.EXPIRE: expire.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0

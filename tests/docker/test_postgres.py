@@ -20,6 +20,7 @@ class PostgresTest(RealEngineContract):
     engine = Postgres()
     MAINTENANCE = "postgres"
     PARAMETERS = {"extensions": ["hstore", "uuid-ossp"], "max_connections": 42}
+    OTHERS = {"extensions": ["citext"], "max_connections": 37}
 
     def new_session(
         self, endpoint: Endpoint, username: str, password: str, database: str

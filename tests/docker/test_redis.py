@@ -18,6 +18,7 @@ class RedisTest(RealEngineContract):
     engine = Redis()
     MAINTENANCE = "0"
     PARAMETERS = {"maxmemory_policy": "allkeys-lru", "persistence": "aof"}
+    OTHERS = {"maxmemory_policy": "volatile-ttl", "persistence": "none"}
 
     def new_session(
         self, endpoint: Endpoint, username: str, password: str, database: str
