@@ -31,8 +31,11 @@ lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	$(CHECK) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(CHECK) $(PYTHON) manage.py check --deploy --fail-level WARNING
 
-bench:  ## Measure what the README says about speed
+bench:  ## Measure speed and memory, some of ARGS="--rounds 5 --only bind --write FILE"
 	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images
+	@bin/ensure-wrk
 	$(PYTHON) -m bench $(ARGS)
 
 requirements:  ## Compile requirements*.txt with hashes from requirements*.in

@@ -1,69 +1,68 @@
 """From a platform's wish to an app's first answer, beside the bare Docker calls.
 
-Both kinds alternate in one run, so that a noisy machine is noisy for both.
+The kinds take turns in each round, so that a noisy machine is noisy for all of them.
 """
 
-import os
+import secrets
 import time
-import uuid
 from collections import defaultdict
-from statistics import median
+from collections.abc import Iterator
 
-import yaml
+from bench.bare import BareDocker
+from bench.clients import milliseconds
+from bench.engines import ENGINES
+from bench.plans import STANDBYS, Plan, load
+from bench.report import Aim, Row
+from bench.site import Site
+from instances.management.platform import Instance
 
-from bench.floor import Floor, log_in
-from bench.site import ROOT, Site
-from instances.management.platform import Instance, Platform
-
-Timings = dict[str, list[float]]
-BROKER, FLOOR = "broker, over HTTP", "bare Docker calls"
-
-
-def measure(*, rounds: int) -> str:
-    """Run both kinds in turn; return the table. The first round warms up."""
-    offering = yaml.safe_load((ROOT / "catalog.yml").read_text())["offerings"][0]
-    plan = offering["plans"][0]
-    timings: Timings = defaultdict(list)
-    with Site() as site:
-        platform = site.platform()
-        floor = Floor(plan["image"], memory_mb=plan["memory_mb"], pids=plan["pids"])
-        for number in range(rounds + 1):
-            seen: Timings = timings if number else defaultdict(list)
-            time_broker(platform, offering["id"], plan["id"], seen)
-            seen[FLOOR].append(floor.measure())
-    return table(timings, rounds)
+Values = dict[str, list[float]]
+STANDBY, COLD = "with a standby", "cold"
+AIMS = {STANDBY: Aim(0.15, of="ratio"), COLD: Aim(1.15, of="ratio")}
 
 
-def time_broker(
-    platform: Platform, offering_id: str, plan_id: str, timings: Timings
-) -> None:
-    instance, binding = Instance(platform, offering_id, plan_id, "bench"), uuid.uuid4()
-    started_at = time.monotonic()
+def measure(rounds: int) -> Iterator[Row]:
+    with Site(standbys=STANDBYS) as site, BareDocker() as docker:
+        for plan in load():
+            values: Values = defaultdict(list)
+            # The first round warms up.
+            for number in range(rounds + 1):
+                seen: Values = values if number else defaultdict(list)
+                for kind in (STANDBY, COLD):
+                    # A start beside it would be measured too.
+                    site.wait_for_standbys()
+                    _time_broker(site, plan, kind, seen)
+                site.wait_for_standbys()
+                _time_floor(docker, plan, seen)
+            yield from _rows(plan.engine, values)
+
+
+def _rows(engine: str, values: Values) -> Iterator[Row]:
+    for kind, aim in AIMS.items():
+        name = f"create-service to first query, {kind}"
+        yield Row(name, engine, values[kind], values["floor"], aim=aim)
+        yield Row(f"create-service, {kind}", engine, values[f"{kind}: create"])
+    yield Row("delete-service", engine, values["delete"], values["delete floor"])
+
+
+def _time_broker(site: Site, plan: Plan, kind: str, values: Values) -> None:
+    plan_id = plan.plan_id if kind == STANDBY else plan.cold_id
+    instance = Instance(site.platform(), plan.offering_id, plan_id, "bench")
+    started_at = time.perf_counter()
     instance.wait_for(instance.provision())
-    ready_at = time.monotonic()
-    credentials = instance.bind(str(binding))
-    bound_at = time.monotonic()
-    names = ("port", "username", "password", "name")
-    with log_in(*(credentials[name] for name in names)):
-        answered_at = time.monotonic()
-    instance.unbind(str(binding))
-    unbound_at = time.monotonic()
-    instance.wait_for(instance.deprovision())
-    timings[BROKER].append(answered_at - started_at)
-    timings["  of which provision"].append(ready_at - started_at)
-    timings["  of which bind"].append(bound_at - ready_at)
-    timings["  of which first query"].append(answered_at - bound_at)
-    timings["unbind"].append(unbound_at - answered_at)
-    timings["deprovision"].append(time.monotonic() - unbound_at)
+    created_at = time.perf_counter()
+    credentials = instance.bind(secrets.token_hex(8))
+    ENGINES[plan.engine].query(credentials)
+    answered_at = time.perf_counter()
+    values[kind].append(1000 * (answered_at - started_at))
+    values[f"{kind}: create"].append(1000 * (created_at - started_at))
+    deleted = milliseconds(lambda: instance.wait_for(instance.deprovision()))
+    values["delete"].append(deleted)
 
 
-def table(timings: Timings, rounds: int) -> str:
-    lines = [
-        f"wish to first query, {rounds} rounds of each in turn, {os.cpu_count()} cores",
-        f"{'milliseconds':24}{'p50':>8}{'min':>8}{'max':>8}",
-    ]
-    for name, seconds in timings.items():
-        shown = (median(seconds), min(seconds), max(seconds))
-        lines.append(f"{name:24}" + "".join(f"{1000 * s:8.0f}" for s in shown))
-    ratio = median(timings[BROKER]) / median(timings[FLOOR])
-    return "\n".join([*lines, f"broker / bare, ratio of medians: {ratio:.2f}"])
+def _time_floor(docker: BareDocker, plan: Plan, values: Values) -> None:
+    started_at = time.perf_counter()
+    database = docker.provision(plan)
+    values["floor"].append(1000 * (time.perf_counter() - started_at))
+    removed = milliseconds(lambda: docker.remove(database.container))
+    values["delete floor"].append(removed)

@@ -1,35 +1,77 @@
-"""A brokersite of its own for a measurement, as `make run` would start it."""
+"""A brokersite of its own for a measurement, run as in production."""
 
+import json
 import os
 import secrets
-import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+import uuid
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import docker
 from cryptography.fernet import Fernet
 
-from instances.management.platform import Platform, PlatformError
+from bench import plans, processes
+from bench.clients import interrupted
+from bench.plans import ROOT, Plan
+from bench.removal import remove_all
+from instances.management.platform import (
+    ANSWER_LIMIT_S,
+    Instance,
+    Platform,
+    PlatformError,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_PORT, LAST_PORT = 31500, 31999
 """Away from the ports of a broker that runs beside the bench."""
 START_LIMIT_S = 30.0
-STOP_LIMIT_S = 12.0
+STANDBYS_LIMIT_S = 60.0
 POLL_S = 0.05
+USERNAME = "broker"
+LOGINS = 16
+"""From so many connections that each web process has hashed the password once."""
+
+
+class KeptPlatform(Platform):
+    """A platform whose requests share one connection; for one thread."""
+
+    _connection: HTTPConnection | None = None
+
+    def _send(
+        self, method: str, target: str, body: dict[str, Any] | None
+    ) -> tuple[int, bytes]:
+        if interrupted.is_set():
+            raise PlatformError("The bench has been interrupted.")
+        if self._connection is None:
+            parts = urlsplit(self.url)
+            self._connection = HTTPConnection(
+                parts.hostname or "", parts.port, timeout=ANSWER_LIMIT_S
+            )
+        payload = None if body is None else json.dumps(body)
+        try:
+            self._connection.request(method, target, payload, self._headers)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            raise PlatformError(f"{method} {target}: {error!r}") from error
 
 
 class Site:
     """Web and worker processes over an empty SQLite, as a context."""
 
-    def __init__(self) -> None:
-        self._port = _free_port()
-        self._password = secrets.token_urlsafe(24)
+    def __init__(self, *, standbys: int = 0) -> None:
+        self._port = processes.free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.password = secrets.token_urlsafe(24)
+        self._standbys = standbys
         self._cleaning = ExitStack()
 
     def __enter__(self) -> Self:
@@ -37,23 +79,50 @@ class Site:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             self._folder = Path(folder)
             self._environment = self._make_environment()
-            self._manage("bootstrap")
+            self._prepare()
             # Registered first, so it runs once the processes have stopped.
-            stack.callback(_remove_containers, self._broker_id())
-            self._manage("shell", "-c", _use_ports())
-            self._start(stack, "gunicorn", *_gunicorn(self._port))
-            self._start(stack, "manage.py", "manage.py", "worker")
+            stack.callback(self._remove_containers)
+            web = processes.gunicorn("brokersite.wsgi", self._port)
+            self.web_pid = self._start(stack, *web)
+            self._start(stack, "manage.py", "worker")
             self._wait_until_it_answers()
+            for _ in range(LOGINS):
+                self.platform().catalog()
             self._cleaning = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._cleaning.close()
 
-    def platform(self) -> Platform:
-        """A platform that polls each 50 ms."""
-        url = f"http://127.0.0.1:{self._port}"
-        return Platform(url, "broker", self._password, poll_s=POLL_S)
+    def platform(self, *, poll_s: float = POLL_S) -> KeptPlatform:
+        """A platform for one thread."""
+        return KeptPlatform(self.url, USERNAME, self.password, poll_s=poll_s)
+
+    def provision(self, plan: Plan, *, cold: bool = True) -> Instance:
+        """An instance that is ready."""
+        plan_id = plan.cold_id if cold else plan.plan_id
+        instance = Instance(self.platform(), plan.offering_id, plan_id, "bench")
+        instance.wait_for(instance.provision())
+        return instance
+
+    def wait_for_standbys(self) -> None:
+        """Until they are ready, and nothing is being started or removed."""
+        sql = (
+            "SELECT state, count(*) FROM instances_container"
+            " WHERE state IN ('starting', 'standby', 'retiring') GROUP BY state"
+        )
+        number = self._standbys * len(plans.load())
+        deadline = time.monotonic() + STANDBYS_LIMIT_S
+        while self._execute(sql) != [("standby", number)]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no {number} standbys in {STANDBYS_LIMIT_S:.0f} s")
+            time.sleep(POLL_S)
+
+    def containers(self, image: str) -> list[str]:
+        """Docker's ids of those that this site has of an image."""
+        filters = {"label": self._label(), "ancestor": image}
+        found = docker.from_env().api.containers(filters=filters)
+        return [row["Id"] for row in found]
 
     def _make_environment(self) -> dict[str, str]:
         # Not the caller's VCAP_SERVICES or DATABASE_PATH: only where Docker is.
@@ -64,37 +133,45 @@ class Site:
             "STATE_DIRECTORY": str(self._folder),
             "PORT": str(self._port),
             "ADMIN_PASSWORD": secrets.token_urlsafe(18),
-            "BROKER_PASSWORD": self._password,
+            "BROKER_USERNAME": USERNAME,
+            "BROKER_PASSWORD": self.password,
         }
 
-    def _manage(self, *arguments: str) -> str:
-        done = subprocess.run(
+    def _prepare(self) -> None:
+        self._manage("bootstrap")
+        catalog = self._folder / "catalog.yml"
+        catalog.write_text(plans.catalog(standbys=self._standbys))
+        self._manage("loadcatalog", str(catalog))
+        sql = "UPDATE instances_dockerhost SET port_min = ?, port_max = ?"
+        self._execute(sql, FIRST_PORT, LAST_PORT)
+
+    def _manage(self, *arguments: str) -> None:
+        subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self._environment,
             check=True,
-            capture_output=True,
-            text=True,
+            stdout=subprocess.DEVNULL,
             timeout=60,
         )
-        return done.stdout
 
-    def _broker_id(self) -> str:
-        code = "print(Broker.this().broker_id)"
-        return self._manage("shell", "-v0", "-c", code).strip()
+    def _start(self, stack: ExitStack, *arguments: str) -> int:
+        log = self._folder / "log"
+        return processes.start(stack, log, self._environment, *arguments)
 
-    def _start(self, stack: ExitStack, name: str, *arguments: str) -> None:
-        log = stack.enter_context((self._folder / f"{name}.log").open("wb"))
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self._environment,
-            stdout=log,
-            stderr=log,
-            # A Ctrl-C is for the bench, which ends its processes in order.
-            start_new_session=True,
-        )
-        stack.callback(_stop, process)
+    def _label(self) -> str:
+        ((found,),) = self._execute("SELECT broker_id FROM instances_broker")
+        return f"brokersite.broker={uuid.UUID(found)}"
+
+    def _execute(self, sql: str, *values: Any) -> list[Any]:
+        """On the site's rows: `manage.py shell` would be too slow to look with."""
+        path = self._folder / "brokersite.sqlite3"
+        with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+            return connection.execute(sql, values).fetchall()
+
+    def _remove_containers(self) -> None:
+        """What an interrupted round has left, and the standbys."""
+        remove_all(self._label())
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
@@ -106,38 +183,3 @@ class Site:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(POLL_S)
-
-
-def _gunicorn(port: int) -> list[str]:
-    options = "-k gthread --workers 2 --threads 4 --keep-alive 75 --no-control-socket"
-    bind = ["--bind", f"127.0.0.1:{port}"]
-    return ["-m", "gunicorn", "brokersite.wsgi", *options.split(), *bind]
-
-
-def _use_ports() -> str:
-    limits = f"port_min={FIRST_PORT}, port_max={LAST_PORT}"
-    # Standbys are a bench of their own.
-    return f"DockerHost.objects.update({limits}); ServicePlan.objects.update(standby=0)"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _remove_containers(broker_id: str) -> None:
-    """What an interrupted round has left; each carries the id of this site."""
-    client = docker.from_env()
-    label = f"brokersite.broker={broker_id}"
-    for found in client.api.containers(all=True, filters={"label": label}):
-        client.api.remove_container(found["Id"], v=True, force=True)

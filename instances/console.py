@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from instances.addresses import is_insecure
+from instances.guesses import guesses
 from instances.models import DockerHost
 
 GROUPS = {
@@ -17,7 +20,26 @@ GROUPS = {
 _ORDER = [name for names in GROUPS.values() for name in names]
 
 
+class LoginForm(AdminAuthenticationForm):
+    """After too many wrong passwords for a name from one address: later."""
+
+    def clean(self) -> dict[str, Any]:
+        address = self.request.META.get("REMOTE_ADDR") if self.request else ""
+        source = f"console {address} {self.cleaned_data.get('username')}"
+        wait_s = guesses.wait_s(source)
+        if wait_s:
+            raise ValidationError(
+                f"Too many wrong passwords: try again in {wait_s} seconds."
+            )
+        try:
+            return super().clean()
+        except ValidationError:
+            guesses.note(source)
+            raise
+
+
 class Console(AdminSite):
+    login_form = LoginForm
     site_title = "brokersite"
     site_header = "brokersite"
     index_title = "Overview"

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.models import DockerHost, Operation, Worker
 from instances.operations.execution import run
+from instances.operations.expire import expire_overdue
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
@@ -98,7 +99,8 @@ class WorkerProcess:
         self._stopping.wait(settings.OPERATION_LEASE_S / 3)
 
     def _keep_house(self) -> None:
-        """Reconcile each host that is due; one worker at a time takes a host."""
+        """Reconcile each host that is due, one worker a host; end what has expired."""
+        expire_overdue()
         due = Q(reconcile_after__isnull=True) | Q(reconcile_after__lte=Now())
         for host in DockerHost.objects.filter(due):
             mine = DockerHost.objects.filter(due, pk=host.pk).update(

@@ -1,10 +1,7 @@
-"""HTTP Basic for platforms: a slow hash, computed once per login and process."""
+"""HTTP Basic for platforms: the right password at once, wrong ones slowly."""
 
-import hashlib
-import hmac
 import secrets
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -12,9 +9,11 @@ from rest_framework import exceptions
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.request import Request
 
+from instances.guesses import guesses
 from instances.models import BrokerCredential
 
-REMEMBERED = 64
+# Guessing costs one core at most.
+_hashing = threading.Lock()
 _UNKNOWN = make_password(secrets.token_urlsafe(16), hasher="scrypt")
 
 
@@ -40,55 +39,30 @@ class PlatformAuthentication(BasicAuthentication):
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[Platform, None]:
-        stored = (
-            BrokerCredential.objects.filter(username=userid, active=True)
-            .values_list("password_hash", flat=True)
-            .first()
-        )
-        # An unknown name costs as much as a wrong password (SECURITY S27).
-        matches = _verify(password, stored or _UNKNOWN)
-        if stored is None or not matches:
-            raise exceptions.AuthenticationFailed("The user name or password is wrong.")
+        # Read anew each time: a changed or withdrawn login is refused at once.
+        active = BrokerCredential.objects.filter(username=userid, active=True)
+        credential = active.first()
+        if credential is None or not credential.knows(password):
+            source = "" if request is None else str(request.META.get("REMOTE_ADDR"))
+            _check_slowly(credential, password, source)
         return Platform(userid), None
 
 
-class _Verified:
-    """Remember which password opened which hash, as keyed digests in memory.
+def _check_slowly(
+    credential: BrokerCredential | None, password: str, source: str
+) -> None:
+    """Raise AuthenticationFailed, or Throttled unseen after too many wrong ones.
 
-    The hash is read from the database at every request, so that a changed or
-    withdrawn login is refused at once.
+    Whoever guesses shuts nobody out: a platform's password is known without this.
     """
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-        self._digests: OrderedDict[bytes, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def _digest(self, password: str, stored: str) -> bytes:
-        text = f"{stored}\0{password}".encode()
-        return hmac.new(self._key, text, hashlib.sha256).digest()
-
-    def knows(self, password: str, stored: str) -> bool:
-        with self._lock:
-            return self._digest(password, stored) in self._digests
-
-    def remember(self, password: str, stored: str) -> None:
-        with self._lock:
-            self._digests[self._digest(password, stored)] = None
-            while len(self._digests) > REMEMBERED:
-                self._digests.popitem(last=False)
-
-
-_verified = _Verified()
-# Guessing costs one core at most; whoever is remembered does not wait for it.
-_hashing = threading.Lock()
-
-
-def _verify(password: str, stored: str) -> bool:
-    if _verified.knows(password, stored):
-        return True
+    wait_s = guesses.wait_s(source)
+    if wait_s:
+        raise exceptions.Throttled(wait_s, "Too many wrong passwords.")
+    # An unknown name costs as much as a wrong password (SECURITY S27).
+    stored = _UNKNOWN if credential is None else credential.password_hash
     with _hashing:
         matches = check_password(password, stored)
-    if matches:
-        _verified.remember(password, stored)
-    return matches
+    if credential is None or not matches:
+        guesses.note(source)
+        raise exceptions.AuthenticationFailed("The user name or password is wrong.")
+    credential.remember(password)

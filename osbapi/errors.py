@@ -78,6 +78,8 @@ def _from_framework(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = 'Basic realm="brokersite"'
         code = status.HTTP_401_UNAUTHORIZED
+    if isinstance(error, exceptions.Throttled):
+        headers["Retry-After"] = str(getattr(error, "wait", 1))
     name = "".join(part.title() for part in str(error.default_code).split("_"))
     return _response(code, name, _FRAMEWORK_SENTENCES.get(code, sentence), headers)
 

@@ -1,6 +1,7 @@
 """The domain's rows as documents of the specification. Nothing is ever null."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.response import Response
@@ -80,9 +81,19 @@ def bound(
             {"host": credentials["host"], "ports": [str(credentials["port"])]}
         ],
     }
+    if binding.expires_at and binding.renew_before:
+        document["metadata"] = {
+            "expires_at": _moment(binding.expires_at),
+            "renew_before": _moment(binding.renew_before),
+        }
     if with_parameters:
         document |= _present(parameters=binding.parameters)
     return Response(document, status=status)
+
+
+def _moment(at: datetime) -> str:
+    """As OSB 2.17 has it, Binding Metadata Object: yyyy-mm-ddThh:mm:ss.sZ."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 100_000}Z"
 
 
 def last_operation(operation: Operation) -> Response:
@@ -92,6 +103,7 @@ def last_operation(operation: Operation) -> Response:
         description = operation.last_step
     document: dict[str, Any] = {"state": state} | _present(description=description)
     if operation.kind == Kind.UPDATE and state == "failed":
-        # What was before has been put back (OSB-CHECKLIST 81, 106).
-        document |= {"instance_usable": True, "update_repeatable": True}
+        # Unless what was before could not be put back (OSB-CHECKLIST 81, 106).
+        is_usable = operation.request.get("instance_usable", True)
+        document |= {"instance_usable": is_usable, "update_repeatable": True}
     return Response(document)

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from instances import errors
 from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
+from instances.models.service_binding import MADE
 from instances.operations import bind, deprovision, provision, unbind, update
 from instances.operations.catalog import catalog_document, check_plan
 from instances.operations.execution import run_now, web_owner
@@ -182,7 +183,7 @@ class Binding(PlatformView):
         instance = ServiceInstance.objects.get_live(instance_id)
         _check_hints(instance, request)
         binding = ServiceBinding.objects.get_live(instance, binding_id)
-        if binding.state != ServiceBinding.State.READY:
+        if binding.state not in MADE:
             raise errors.NotFound("There is no such service binding.")
         return responses.bound(binding, with_parameters=True)
 
@@ -228,9 +229,10 @@ class LastBindingOperation(PlatformView):
         """Binds are synchronous; a platform that lost the answer may still ask."""
         instance = ServiceInstance.objects.get_live(instance_id)
         _check_hints(instance, request)
+        alike = instance.bindings.filter(guid=binding_id)
         rows = Operation.objects.filter(
-            instance=instance,
-            binding__guid=binding_id,
+            # To the letter, as not every database compares.
+            binding__in=[row.pk for row in alike if row.guid == binding_id],
             kind__in=(Kind.BIND, Kind.UNBIND),
         )
         named = _find_named(rows, request.query_params.get("operation"))

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 
 from instances.encryption import EncryptedTextField
 
-HASHES = {"password_hash"}
+HASHES = {"password_hash", "proof"}
 """Secret columns that are hashed rather than encrypted."""
 
 

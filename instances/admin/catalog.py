@@ -218,6 +218,7 @@ class ServicePlanAdmin(CatalogAdmin):
                     "instance_limit",
                     "organization_limit",
                     "standby",
+                    "binding_lifetime_days",
                     "maximum_polling_duration",
                 ]
             },

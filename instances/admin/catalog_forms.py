@@ -229,6 +229,7 @@ class ServicePlanForm(CatalogForm):
             "instance_limit",
             "organization_limit",
             "standby",
+            "binding_lifetime_days",
             "maximum_polling_duration",
             "metadata",
         ]

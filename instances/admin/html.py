@@ -91,13 +91,14 @@ def count_link(count: int, model: type[Model], **filters: Any) -> SafeString:
 
 
 def moment(at: datetime | None) -> SafeString:
-    """UTC to the second; pointing at it shows how long ago that was."""
+    """UTC to the second; pointing at it shows how long ago that was, or until then."""
     if at is None:
         return NOTHING
+    age = timezone.now() - at
     return format_html(
-        '<time datetime="{}" title="{} ago"><span>{}</span> <span>{}</span></time>',
+        '<time datetime="{}" title="{}"><span>{}</span> <span>{}</span></time>',
         at.isoformat(timespec="seconds"),
-        span(max(timezone.now() - at, timedelta())),
+        f"in {span(-age)}" if age < timedelta() else f"{span(age)} ago",
         f"{at:%Y-%m-%d}",
         f"{at:%H:%M:%S}",
     )

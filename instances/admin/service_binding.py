@@ -12,7 +12,9 @@ from instances.models import ServiceBinding
 
 @admin.register(ServiceBinding)
 class ServiceBindingAdmin(ReadOnlyAdmin):
-    list_display = ["name", "state_badge", "instance_link", "app", "user", "created"]
+    list_display = [
+        *("name", "state_badge", "instance_link", "app", "user", "created", "expires")
+    ]
     list_display_links = None
     list_filter = ["state", "created_at"]
     search_fields = ["guid", "app_guid", "instance__guid", "instance__instance_name"]
@@ -33,6 +35,8 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
                     "whole_app",
                     "user",
                     "created",
+                    "renew",
+                    "expires",
                     "gone",
                 ]
             },
@@ -80,6 +84,14 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: ServiceBinding) -> SafeString:
         return moment(row.created_at)
+
+    @admin.display(description="to be renewed before (UTC)")
+    def renew(self, row: ServiceBinding) -> SafeString:
+        return moment(row.renew_before)
+
+    @admin.display(description="expires (UTC)", ordering="expires_at")
+    def expires(self, row: ServiceBinding) -> SafeString:
+        return moment(row.expires_at)
 
     @admin.display(description="gone since (UTC)")
     def gone(self, row: ServiceBinding) -> SafeString:

@@ -61,6 +61,12 @@ class Engine(Protocol):
     bind_schema: dict[str, Any]
     """The fields of User that a platform may choose."""
 
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Raise InvalidRequest, all of a database's parameters given together.
+
+        What passes here is not refused by create_database and update_database.
+        """
+
     def environment(self, admin_secret: str) -> dict[str, str]:
         """The container's environment: a verifier of the secret, never the secret."""
 
@@ -83,6 +89,16 @@ class Engine(Protocol):
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
     ) -> bool:
         """Change these parameters and no others; otherwise as create_database."""
+
+    def former_settings(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What restore_settings needs to undo an update to these parameters: JSON."""
+
+    def restore_settings(
+        self, endpoint: Endpoint, name: str, former: Mapping[str, Any]
+    ) -> bool:
+        """Take an update back; what it returns is as with update_database."""
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         """Create it, or give an existing one this password and these rights."""

@@ -73,6 +73,15 @@ class MariaDB:
     update_schema = SCHEMA
     bind_schema = fields.BIND_SCHEMA
 
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        fields.check(SCHEMA, parameters)
+        charset, collation = parameters.get("charset"), parameters.get("collation")
+        if charset and collation and not collation.startswith(f"{charset}_"):
+            raise errors.InvalidRequest(
+                f"parameters: collation {collation} is not one of charset {charset}; "
+                "give both."
+            )
+
     def environment(self, admin_secret: str) -> dict[str, str]:
         return {"ADMIN_HASH": mysql_native_password(admin_secret)}
 
@@ -83,7 +92,7 @@ class MariaDB:
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
     ) -> bool:
-        _check(parameters)
+        self.check_parameters(parameters)
         with _session(endpoint) as cursor:
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {_identifier(name)}")
             _apply(cursor, name, parameters)
@@ -92,9 +101,30 @@ class MariaDB:
     def update_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
     ) -> bool:
-        _check(parameters)
+        self.check_parameters(parameters)
         with _session(endpoint) as cursor:
             _apply(cursor, name, parameters)
+        return False
+
+    def former_settings(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        with _session(endpoint) as cursor:
+            cursor.execute(_SETTINGS, (our_name(name),))
+            row = cursor.fetchone() or ()
+        return dict(zip(_RESTORED, row, strict=True))
+
+    def restore_settings(
+        self, endpoint: Endpoint, name: str, former: Mapping[str, Any]
+    ) -> bool:
+        """As bound values, where they may be others than a platform can choose."""
+        with _session(endpoint) as cursor:
+            cursor.execute(
+                f"ALTER DATABASE {_identifier(name)} COLLATE %s", (former["collation"],)
+            )
+            for variable in ("max_connections", "sql_mode"):
+                cursor.execute(f"SET GLOBAL {variable} = %s", (former[variable],))
+            _keep_settings(cursor)
         return False
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
@@ -230,14 +260,12 @@ def _account(name: str) -> str:
     return f"{_identifier(name)}@'%'"
 
 
-def _check(parameters: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest."""
-    fields.check(SCHEMA, parameters)
-    charset, collation = parameters.get("charset"), parameters.get("collation")
-    if charset and collation and not collation.startswith(f"{charset}_"):
-        raise errors.InvalidRequest(
-            f"parameters: collation {collation} is not one of charset {charset}."
-        )
+_RESTORED = ("collation", "max_connections", "sql_mode")
+"""A collation has one charset only."""
+_SETTINGS = (
+    "SELECT default_collation_name, @@GLOBAL.max_connections, @@GLOBAL.sql_mode"
+    " FROM information_schema.schemata WHERE schema_name = %s"
+)
 
 
 def _apply(cursor: Cursor, name: str, parameters: Mapping[str, Any]) -> None:

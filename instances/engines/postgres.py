@@ -8,8 +8,10 @@ makes. A binding's role is a member of one of the two, and may connect nowhere e
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, LiteralString
 
+from psycopg.errors import DependentObjectsStillExist
 from psycopg.sql import SQL, Identifier, Literal
 
 from instances import errors
@@ -25,34 +27,15 @@ from instances.engines.base import (
     relational_credentials,
 )
 from instances.engines.postgres_inventory import LEAVE, REMOVE, count_in
+from instances.engines.postgres_parameters import (
+    CREATE_SCHEMA,
+    LOCALES,
+    UPDATE_SCHEMA,
+)
 from instances.engines.postgres_session import MAINTENANCE, Session, open_session
 from instances.engines.verifiers import scram_sha_256
 
 SESSIONS_LIMIT_S = 5.0
-
-LOCALES = [
-    *("C.UTF-8", "en_US.UTF-8", "en_GB.UTF-8", "de_DE.UTF-8", "fr_FR.UTF-8"),
-    *("es_ES.UTF-8", "it_IT.UTF-8", "nl_NL.UTF-8", "pl_PL.UTF-8", "pt_BR.UTF-8"),
-    "sv_SE.UTF-8",
-]
-# All of them trusted: they give their owner no more than its database.
-EXTENSIONS = [
-    *("btree_gin", "btree_gist", "citext", "cube", "dict_int", "fuzzystrmatch"),
-    *("hstore", "intarray", "isn", "lo", "ltree", "pg_trgm", "pgcrypto", "seg"),
-    *("tablefunc", "tcn", "tsm_system_rows", "tsm_system_time", "unaccent"),
-    "uuid-ossp",
-]
-CHANGEABLE = {
-    "extensions": fields.choices(
-        "Extensions", "They are created; none is ever dropped.", EXTENSIONS
-    ),
-    "max_connections": fields.number(
-        "Connections",
-        "For all bindings together; a change restarts the server.",
-        lowest=10,
-        highest=300,
-    ),
-}
 
 
 class Postgres:
@@ -60,13 +43,12 @@ class Postgres:
     port = 5432
     data_path = "/var/lib/postgresql/data"
     incoming_path = "/var/lib/postgresql/incoming"
-    create_schema = fields.schema(
-        "PostgreSQL",
-        locale=fields.choice("Locale", "How text is sorted and compared.", LOCALES),
-        **CHANGEABLE,
-    )
-    update_schema = fields.schema("PostgreSQL", **CHANGEABLE)
+    create_schema = CREATE_SCHEMA
+    update_schema = UPDATE_SCHEMA
     bind_schema = fields.BIND_SCHEMA
+
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        fields.check(self.create_schema, parameters)
 
     def environment(self, admin_secret: str) -> dict[str, str]:
         return {"ADMIN_VERIFIER": scram_sha_256(admin_secret)}
@@ -78,7 +60,7 @@ class Postgres:
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
     ) -> bool:
-        fields.check(self.create_schema, parameters)
+        self.check_parameters(parameters)
         locale = parameters.get("locale", LOCALES[0])
         with open_session(endpoint) as session:
             is_complete = locale == LOCALES[0] and _adopt(session, name)
@@ -94,6 +76,30 @@ class Postgres:
     ) -> bool:
         fields.check(self.update_schema, parameters)
         return self._apply(endpoint, name, parameters)
+
+    def former_settings(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        with open_session(endpoint, name) as session:
+            ((limit,),) = session.run("SELECT current_setting('max_connections')::int")
+            installed = session.run("SELECT extname FROM pg_extension")
+        added = set(parameters.get("extensions", ())) - {row[0] for row in installed}
+        noted: dict[str, Any] = {"added_extensions": sorted(added)}
+        if "max_connections" in parameters:
+            noted["max_connections"] = limit
+        return noted
+
+    def restore_settings(
+        self, endpoint: Endpoint, name: str, former: Mapping[str, Any]
+    ) -> bool:
+        with open_session(endpoint, name) as session:
+            session.run("SET ROLE {}", name)
+            for extension in former["added_extensions"]:
+                # One that an app has used meanwhile stays.
+                with suppress(DependentObjectsStillExist):
+                    session.run("DROP EXTENSION IF EXISTS {}", Identifier(extension))
+        rest = {k: v for k, v in former.items() if k == "max_connections"}
+        return self._apply(endpoint, name, rest)
 
     def _apply(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]

@@ -91,6 +91,9 @@ class Redis:
     update_schema = SCHEMA
     bind_schema = fields.BIND_SCHEMA
 
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        fields.check(SCHEMA, parameters)
+
     def environment(self, admin_secret: str) -> dict[str, str]:
         return {"ADMIN_SHA256": sha_256(admin_secret)}
 
@@ -108,7 +111,7 @@ class Redis:
     def update_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
     ) -> bool:
-        fields.check(SCHEMA, parameters)
+        self.check_parameters(parameters)
         with _session(endpoint) as ask:
             if "maxmemory_policy" in parameters:
                 ask("CONFIG SET", "maxmemory-policy", parameters["maxmemory_policy"])
@@ -116,6 +119,20 @@ class Redis:
                 _persist(ask, PERSISTENCE[parameters["persistence"]])
             ask("CONFIG REWRITE") if parameters else ask("PING")
         return False
+
+    def former_settings(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        with _session(endpoint) as ask:
+            policy = ask("CONFIG GET", "maxmemory-policy")["maxmemory-policy"]
+            appendonly = ask("CONFIG GET", "appendonly")["appendonly"]
+        words = {value: word for word, value in PERSISTENCE.items()}
+        return {"maxmemory_policy": policy, "persistence": words[appendonly]}
+
+    def restore_settings(
+        self, endpoint: Endpoint, name: str, former: Mapping[str, Any]
+    ) -> bool:
+        return self.update_database(endpoint, name, former)
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         rights = READ_RIGHTS if user.read_only else ALL_RIGHTS

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.contrib.auth.hashers import make_password
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from instances.encryption import EncryptedTextField
 
@@ -42,6 +43,8 @@ class BrokerCredential(models.Model):
 
     username = models.CharField(max_length=150, unique=True)
     password_hash = models.CharField(max_length=255, editable=False)
+    proof = models.CharField(max_length=64, blank=True, editable=False)
+    """A digest under SECRET_KEY: it knows the password at once, without the hash."""
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -55,6 +58,21 @@ class BrokerCredential(models.Model):
     def set_password(self, password: str) -> None:
         # scrypt: as slow for a thief as the default, and kinder to the first request.
         self.password_hash = make_password(password, hasher="scrypt")
+        self.proof = prove(password, self.password_hash)
+
+    def knows(self, password: str) -> bool:
+        """Whether it is the password; False too if SECRET_KEY has changed since."""
+        return constant_time_compare(prove(password, self.password_hash), self.proof)
+
+    def remember(self, password: str) -> None:
+        """Know it from now on: the slow hash has found it right."""
+        rows = type(self).objects.filter(pk=self.pk, password_hash=self.password_hash)
+        rows.update(proof=prove(password, self.password_hash))
+
+
+def prove(password: str, password_hash: str) -> str:
+    text = f"{password_hash}\0{password}"
+    return salted_hmac("brokersite.login", text, algorithm="sha256").hexdigest()
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core import exceptions
+from jsonschema_rs import Draft4Validator, ReferencingError, ValidationError
 
 LONGEST_TAGS = 2048
 LARGEST_METADATA = 65_535
@@ -42,12 +43,12 @@ Mistake = tuple[str, str]
 
 
 def refuse(mistakes: Iterable[Mistake]) -> None:
-    """Raise ValidationError with every sentence at its field, if there is one."""
+    """Raise Django's ValidationError with every sentence at its field, if any."""
     found: dict[str, list[str]] = {}
     for field, sentence in mistakes:
         found.setdefault(field, []).append(sentence)
     if found:
-        raise ValidationError(found)
+        raise exceptions.ValidationError(found)
 
 
 def texts(row: Any, *fields: str) -> Iterator[Mistake]:
@@ -157,6 +158,19 @@ def schema(value: Any) -> Iterator[str]:
         yield "a schema has at most 64 KiB."
     elif not all(reference.startswith("#") for reference in _references(value)):
         yield "a $ref must stay within the schema, such as #/definitions/name."
+    else:
+        yield from _against_draft_4(value)
+
+
+def _against_draft_4(schema: dict[str, Any]) -> Iterator[str]:
+    """Cloud Controller holds every schema against this draft, then compiles it."""
+    try:
+        Draft4Validator({**schema, "$schema": f"{DRAFTS[0]}schema#"})
+    except ValidationError as error:
+        place = "/".join(str(part) for part in error.instance_path) or "the schema"
+        yield f"{place}: draft-04 of JSON Schema refuses it: {error.message[:200]}"
+    except (ReferencingError, ValueError) as error:
+        yield f"it cannot be compiled: {str(error)[:200]}"
 
 
 def _references(value: Any) -> Iterator[str]:

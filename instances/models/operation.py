@@ -23,6 +23,7 @@ class Kind(models.TextChoices):
     UNBIND = "unbind"
     BACK_UP = "back_up", "back up"
     RESTORE = "restore"
+    EXPIRE = "expire"
     DEPROVISION = "deprovision"
 
 
@@ -31,7 +32,7 @@ EXCLUSIVE = (
     Kind.DEPROVISION,
 )
 """One at a time per service instance; the others are one at a time per binding."""
-URGENT = (Kind.DEPROVISION, Kind.UNBIND)
+URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""
 
 

@@ -1,8 +1,11 @@
 """Service bindings: a database user each."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from instances import errors
 from instances.encryption import EncryptedJSONField, EncryptedTextField
@@ -13,11 +16,22 @@ from instances.models.state import StatefulModel
 class BindingState(models.TextChoices):
     CREATING = "creating"
     READY = "ready"
+    EXPIRED = "expired"
+    """Its time is over: its user is gone or going, and the platform may still ask."""
     DELETING = "deleting"
     GONE = "gone"
 
 
+MADE = (BindingState.READY, BindingState.EXPIRED)
+"""States of bindings that a platform has got, and may fetch."""
+LONGEST_NOTICE = timedelta(days=30)
+
+
 class ServiceBindingQuerySet(models.QuerySet["ServiceBinding"]):
+    def overdue(self) -> "ServiceBindingQuerySet":
+        """Those whose time is over and whose users can still log in."""
+        return self.filter(state=BindingState.READY, expires_at__lte=Now())
+
     def find_live(
         self, instance: ServiceInstance, guid: str
     ) -> "ServiceBinding | None":
@@ -55,13 +69,18 @@ class ServiceBinding(StatefulModel):
         max_length=20, choices=BindingState, default=BindingState.CREATING
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, editable=False)
+    """In whole seconds, so that it is the same in every database and answer."""
     gone_at = models.DateTimeField(null=True, editable=False)
 
     objects = ServiceBindingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["instance", "state"])]
+        indexes = [
+            models.Index(fields=["instance", "state"]),
+            models.Index(fields=["state", "expires_at"]),
+        ]
 
     def __str__(self) -> str:
         return self.guid
@@ -70,6 +89,26 @@ class ServiceBinding(StatefulModel):
     def username(self) -> str:
         """The user's name inside the engine: at most 32 characters, as MySQL asks."""
         return f"u{self.id.hex[:24]}"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether an app can log in with it, and another binding can succeed it."""
+        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.state == BindingState.READY and not is_over
+
+    @property
+    def renew_before(self) -> datetime | None:
+        """When the platform should have renewed it: the last quarter is for that."""
+        if self.expires_at is None:
+            return None
+        lifetime = self.expires_at - self.created_at.replace(microsecond=0)
+        return self.expires_at - min(lifetime / 4, LONGEST_NOTICE)
+
+    def live_for(self, days: int | None) -> None:
+        """Begin its lifetime now; for ever without a number."""
+        if days is not None:
+            now = timezone.now().replace(microsecond=0)
+            self.expires_at = now + timedelta(days=days)
 
 
 def binding_key(instance: ServiceInstance, guid: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from instances.models import catalog_rules
@@ -76,6 +76,14 @@ class ServicePlan(BackupPolicy):
     )
     connections = models.PositiveIntegerField(
         "connections per binding", default=20, validators=[MinValueValidator(1)]
+    )
+    binding_lifetime_days = models.PositiveIntegerField(
+        "lifetime of bindings (days)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="New bindings stop working after so many days, and the platform is "
+        "told when to renew them; empty: they live until they are deleted.",
     )
     maintenance_version = models.CharField(
         max_length=100,

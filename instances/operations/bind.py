@@ -15,7 +15,7 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.models.service_binding import binding_key
+from instances.models.service_binding import MADE, binding_key
 from instances.operations import hosts
 from instances.operations.catalog import check_plan
 from instances.operations.parameters import check as check_parameters
@@ -83,6 +83,7 @@ def _record(
     _refuse_unusable(instance)
     wish.instance = instance
     wish.live_key = binding_key(instance, wish.guid)
+    wish.live_for(instance.plan.binding_lifetime_days)
     wish.save(force_insert=True)
     app = wish.app_guid
     AuditEvent.record(actor, "bind", instance, binding=wish.guid, app=app)
@@ -103,11 +104,12 @@ def _succeed_to(
         # A repeat: the predecessor may have been deleted since.
         if existing.predecessor.guid == guid:
             predecessor = existing.predecessor
-    elif predecessor is None or predecessor.state != ServiceBinding.State.READY:
+    elif predecessor is not None and not predecessor.is_usable:
         predecessor = None
     if predecessor is None:
         raise errors.InvalidRequest(
-            "predecessor_binding_id: this service instance has no such binding."
+            "predecessor_binding_id: this service instance has no such binding, "
+            "or it has expired."
         )
     wish.predecessor = predecessor
     wish.app_guid = wish.app_guid or predecessor.app_guid
@@ -133,7 +135,7 @@ def _repeat(existing: ServiceBinding, wish: ServiceBinding) -> ServiceBinding:
         raise errors.Conflict(
             f"This service binding exists with another {', '.join(different)}."
         )
-    if existing.state != ServiceBinding.State.READY:
+    if existing.state not in MADE:
         raise errors.ConcurrencyError
     return existing
 

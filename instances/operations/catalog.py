@@ -26,7 +26,8 @@ SCHEMAS = {
 def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
     """The plan, offered or not. Raise InvalidRequest if it is not the offering's."""
     plan = ServicePlan.objects.select_related("offering").filter(pk=plan_id).first()
-    if plan is None:
+    # To the letter, as not every database compares.
+    if plan is None or plan.pk != plan_id:
         raise errors.InvalidRequest(f"plan_id: there is no plan {plan_id}.")
     if plan.offering_id != offering_id:
         raise errors.InvalidRequest(

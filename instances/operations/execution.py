@@ -11,6 +11,7 @@ from instances.operations import (
     back_up,
     bind,
     deprovision,
+    expire,
     provision,
     restore,
     unbind,
@@ -27,6 +28,7 @@ VERBS: dict[str, Verb] = {
     Kind.UNBIND: unbind.VERB,
     Kind.BACK_UP: back_up.VERB,
     Kind.RESTORE: restore.VERB,
+    Kind.EXPIRE: expire.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0

@@ -62,6 +62,7 @@ def accept(
     if existing is None:
         engine = get_engine(plan.offering.engine)
         check_parameters(parameters, engine.create_schema)
+        engine.check_parameters(parameters)
         _refuse_inactive(plan)
         if maintenance_version and maintenance_version != plan.maintenance_version:
             raise errors.MaintenanceInfoConflict

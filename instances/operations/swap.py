@@ -28,6 +28,8 @@ from instances.operations.work import Work
 
 logger = logging.getLogger(__name__)
 
+SETTLE_LIMIT_S = 20.0
+"""How long to wait for the old database: a platform may wait for the answer."""
 STOP_LIMIT_S = 60
 READY_LIMIT_S = 600.0
 """A server that was not stopped in order reads much of its data first."""
@@ -120,7 +122,12 @@ def settle(operation: Operation) -> None:
     host = hosts.connect(container.host)
     host.limit(hosts.spec(container))
     host.start(container.name)
-    wait_until_ready(container, step=lambda text: None, check=lambda: None)
+    wait_until_ready(
+        container,
+        step=lambda text: None,
+        check=lambda: None,
+        limit_s=SETTLE_LIMIT_S,
+    )
     OwnData().wipe(operation, container)
 
 

@@ -59,6 +59,7 @@ def accept(
                 only_from=(
                     ServiceBinding.State.CREATING,
                     ServiceBinding.State.READY,
+                    ServiceBinding.State.EXPIRED,
                     ServiceBinding.State.DELETING,
                 ),
             )
@@ -93,7 +94,7 @@ def _perform(work: Work) -> None:
     container = instance.container
     if container is not None and container.state != Container.State.GONE:
         work.step("dropping the user and ending its sessions")
-        _drop_user(container, binding)
+        drop_user(container, binding)
     with work.succeeding():
         binding.move(
             ServiceBinding.State.GONE,
@@ -105,7 +106,7 @@ def _perform(work: Work) -> None:
         )
 
 
-def _drop_user(container: Container, binding: ServiceBinding) -> None:
+def drop_user(container: Container, binding: ServiceBinding) -> None:
     """Raise EngineUnreachable, unless the container is gone and the user with it.
 
     A stopped one may come back, and the credentials with it (FAILURES F71).

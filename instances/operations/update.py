@@ -1,5 +1,7 @@
 """Update: another plan, other parameters, new names; all of it or nothing."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -17,11 +19,13 @@ from instances.models import (
     ServicePlan,
 )
 from instances.models.container import MADE_WITH
-from instances.operations import hosts, parameters, swap
+from instances.operations import engine_settings, hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
 from instances.operations.work import Verb, Work
+
+logger = logging.getLogger(__name__)
 
 LIMITS = ("memory_mb", "cpus", "pids")
 
@@ -59,6 +63,7 @@ def accept(
             or plan != instance.plan
             or maintenance_version not in ("", instance.maintenance_version)
         )
+        engine.check_parameters(request["parameters"])
         running = Operation.objects.unfinished().filter(exclusive_instance=instance)
         operation = running.first()
         if operation is not None:
@@ -144,6 +149,7 @@ def _perform(work: Work) -> None:
         and container.state == Container.State.IN_USE
     ):
         work.step("setting the parameters")
+        engine_settings.note(work, container, request["parameters"])
         _set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
         made_with = {name: getattr(plan, name) for name in MADE_WITH}
@@ -198,23 +204,51 @@ def apply_parameters(
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     """Back to what was: an update happens wholly or not at all (OSB-CHECKLIST 106)."""
-    request, container = work.operation.request, work.operation.instance.container
+    operation, container = work.operation, work.operation.instance.container
     if container is not None and swap.decided(container):
-        return _succeed(work, ServicePlan.objects.get(pk=request["plan_id"]))
-    with work.failing(error):
+        plan = ServicePlan.objects.get(pk=operation.request["plan_id"])
+        return _succeed(work, plan)
+    with work.fenced():
         if container is not None:
-            former = request["former_limits"]
+            former = operation.request["former_limits"]
             Container.objects.filter(pk=container.pk).update(**former)
             swap.put_back(container)
+    # While it still is unfinished: after a crash in between, it is tried again.
+    try:
+        _undo(operation, with_settings=True, check=work.check)
+    except errors.Stopped:
+        raise
+    except errors.BrokerError as problem:
+        logger.warning("operation=%s is not undone: %s", operation.pk, problem.detail)
+        operation.request = {**operation.request, "instance_usable": False}
+        operation.write(request=operation.request)
+    with work.failing(error):
+        pass
 
 
 def _clean_up(work: Work) -> None:
-    """Make the container what the rows say, after a failure or a late attempt."""
-    swap.settle(work.operation)
-    instance = ServiceInstance.objects.get(pk=work.operation.instance_id)
+    """After a late attempt: make the containers what the rows say by now."""
+    if work.operation.state == Operation.State.FAILED:
+        return
+    operation = Operation.objects.get(pk=work.operation.pk)
+    has_failed = operation.state == Operation.State.FAILED
+    _undo(operation, with_settings=has_failed, check=lambda: None)
+
+
+def _undo(
+    operation: Operation, *, with_settings: bool, check: Callable[[], None]
+) -> None:
+    """Make the containers what they are without this update. Raise BrokerError."""
+    swap.settle(operation)
+    instance = ServiceInstance.objects.get(pk=operation.instance_id)
     container = instance.container
-    if container is not None and container.state == Container.State.IN_USE:
-        apply_parameters(container, instance.database, instance.parameters)
+    if container is None or container.state != Container.State.IN_USE:
+        return
+    is_stale = with_settings and engine_settings.put_back(operation, container)
+    # What a later update has set stays set.
+    if apply_parameters(container, instance.database, instance.parameters) or is_stale:
+        hosts.connect(container.host).restart(container.name)
+        wait_until_ready(container, step=lambda text: None, check=check)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

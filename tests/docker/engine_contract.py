@@ -77,6 +77,8 @@ class EngineContract:
             lambda: self.engine.check(nobody),
             lambda: self.engine.create_database(nobody, "d1"),
             lambda: self.engine.update_database(nobody, "d1", self.PARAMETERS),
+            lambda: self.engine.former_settings(nobody, "d1", self.PARAMETERS),
+            lambda: self.engine.restore_settings(nobody, "d1", {}),
             lambda: self.engine.create_user(nobody, User("u1", "p", "d1", 1)),
             lambda: self.engine.drop_user(nobody, "u1"),
             lambda: self.engine.users(nobody),
@@ -114,12 +116,15 @@ class EngineContract:
         for name in self.PARAMETERS:
             for value in ("x'; DROP DATABASE d1", "x\nsave 1 1", ["`", "\0"], -1, {}):
                 with pytest.raises(errors.InvalidRequest):
+                    self.engine.check_parameters({name: value})
+                with pytest.raises(errors.InvalidRequest):
                     self.engine.update_database(
                         self.endpoint, user.database, {name: value}
                     )
 
     def test_parameters_can_be_given_twice(self):
         user = self.user()
+        self.engine.check_parameters(self.PARAMETERS)
         for _ in range(2):
             self.engine.create_database(self.endpoint, user.database, self.PARAMETERS)
             self.engine.update_database(self.endpoint, user.database, self.PARAMETERS)

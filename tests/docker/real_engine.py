@@ -22,6 +22,8 @@ class RealEngineContract(EngineContract, SimpleTestCase):
     """Facts; a subclass gives new_session(), parameters_of() and rotate() too."""
 
     __test__ = False
+    OTHERS: dict[str, Any]
+    """Values that differ from PARAMETERS and from the defaults."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -96,6 +98,24 @@ class RealEngineContract(EngineContract, SimpleTestCase):
         self.restart(kill=True)
         assert self.parameters_of(user) == wanted
         assert not self.engine.update_database(self.endpoint, user.database, wanted)
+
+    def test_an_update_can_be_undone_however_often(self):
+        """What was never given a value gets its former one again."""
+        user = self.user()
+        self.engine.create_user(self.endpoint, user)
+        name, before = user.database, self.parameters_of(user)
+        wanted = {**self.PARAMETERS, **self.OTHERS}
+        former = self.engine.former_settings(self.endpoint, name, wanted)
+        assert json.loads(json.dumps(former)) == former
+        if self.engine.update_database(self.endpoint, name, wanted):
+            self.restart()
+        assert self.parameters_of(user) != before
+        for _ in range(2):
+            if self.engine.restore_settings(self.endpoint, name, former):
+                self.restart()
+            assert self.parameters_of(user) == before
+        self.restart(kill=True)
+        assert self.parameters_of(user) == before
 
     def test_a_backup_carries_parameters_and_lets_only_the_new_secret_in(self):
         """S18, F98: what opened the database then opens no restored backup."""

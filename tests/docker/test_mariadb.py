@@ -27,6 +27,13 @@ class MariaDBTest(RealBackupContract):
         "sql_mode": ["ANSI_QUOTES", "STRICT_TRANS_TABLES"],
     }
 
+    OTHERS = {
+        "charset": "ascii",
+        "collation": "ascii_bin",
+        "max_connections": 37,
+        "sql_mode": ["PIPES_AS_CONCAT"],
+    }
+
     def new_session(
         self, endpoint: Endpoint, username: str, password: str, database: str
     ) -> MariaDBSession:

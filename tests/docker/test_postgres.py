@@ -22,6 +22,7 @@ class PostgresTest(RealBackupContract):
     CLIENT = "psql"
     LONG = "SELECT pg_sleep(60);"
     PARAMETERS = {"extensions": ["hstore", "uuid-ossp"], "max_connections": 42}
+    OTHERS = {"extensions": ["citext"], "max_connections": 37}
 
     def new_session(
         self, endpoint: Endpoint, username: str, password: str, database: str

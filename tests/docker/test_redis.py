@@ -22,6 +22,7 @@ class RedisTest(RealBackupContract):
     CLIENT = "redis-cli"
     LONG = "BLPOP nothing 60"
     PARAMETERS = {"maxmemory_policy": "allkeys-lru", "persistence": "aof"}
+    OTHERS = {"maxmemory_policy": "volatile-ttl", "persistence": "none"}
 
     def new_session(
         self, endpoint: Endpoint, username: str, password: str, database: str

@@ -74,6 +74,9 @@ class FakeEngine:
         if self.is_down:
             raise errors.EngineUnreachable(detail="the engine is down")
 
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        MariaDB().check_parameters(parameters)
+
     def environment(self, admin_secret: str) -> dict[str, str]:
         return MariaDB().environment(admin_secret)
 
@@ -85,7 +88,7 @@ class FakeEngine:
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
     ) -> bool:
-        fields.check(SCHEMA, parameters)
+        self.check_parameters(parameters)
         self._server(endpoint).databases.setdefault(name, [])
         self.parameters.setdefault(name, {}).update(parameters)
         return False
@@ -94,9 +97,24 @@ class FakeEngine:
     def update_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
     ) -> bool:
-        fields.check(SCHEMA, parameters)
+        self.check_parameters(parameters)
         self._server(endpoint)
         self.parameters.setdefault(name, {}).update(parameters)
+        return False
+
+    @counted
+    def former_settings(
+        self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        self._server(endpoint)
+        return dict(self.parameters.get(name, {}))
+
+    @counted
+    def restore_settings(
+        self, endpoint: Endpoint, name: str, former: Mapping[str, Any]
+    ) -> bool:
+        self._server(endpoint)
+        self.parameters[name] = dict(former)
         return False
 
     @counted

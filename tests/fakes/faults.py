@@ -48,6 +48,10 @@ class Faults:
             run = action
         self._plan.append(_Fault(run, moment, call, nth - 1))
 
+    def clear(self) -> None:
+        """Forget what has not happened yet."""
+        self._plan.clear()
+
     def refuse_transaction(self, call: str) -> None:
         """F113: a call to the outside would hold the transaction's locks."""
         assert _transaction_depth() <= self._depth, f"{call} inside a transaction"

@@ -10,7 +10,9 @@ from urllib.parse import quote, urlencode
 from django.contrib.auth.hashers import make_password
 from django.test import Client, TestCase
 
+from instances.guesses import guesses
 from instances.models import BrokerCredential, ServiceInstance
+from instances.models.broker import prove
 from instances.operations import waiting
 from tests.fakes import OFFERING_ID, PLAN_ID, drain, make_host, make_plan
 from tests.instances.base import Wishes
@@ -24,6 +26,11 @@ BODY = {**IDS, "organization_guid": "o-1", "space_guid": "s-1"}
 def password_hash() -> str:
     """The product's own slow hash: computed once for all tests."""
     return make_password(PASSWORD, hasher="scrypt")
+
+
+@cache
+def proof() -> str:
+    return prove(PASSWORD, password_hash())
 
 
 def basic(username: str, password: str) -> str:
@@ -63,8 +70,9 @@ class Platform(Wishes):
         self.plan = make_plan()
         self.host = make_host()
         self.login = BrokerCredential.objects.create(
-            username=USERNAME, password_hash=password_hash()
+            username=USERNAME, password_hash=password_hash(), proof=proof()
         )
+        guesses.clear()
         self.enterContext(mock.patch.object(waiting, "PATIENCE_S", 0))
 
     def call(

@@ -43,7 +43,7 @@ class BindDutyTest(BindingTestCase):
         assert not self.works(first) and self.works(second)
 
     def test_no_expiry_is_claimed(self):
-        """OSB-CHECKLIST 117, 123: users live until their unbind."""
+        """OSB-CHECKLIST 117, 123: unless the plan says so."""
         assert "metadata" not in self.bind().json()
 
     def test_nothing_is_bound_where_nothing_is_bindable(self):

@@ -7,10 +7,9 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from jsonschema_rs import Draft4Validator
 
 from instances.engines import ENGINES
-from instances.models import ServiceOffering, ServicePlan
+from instances.models import ServiceOffering, ServicePlan, catalog_rules
 from instances.operations.catalog_files import load_catalog
 from tests.fakes import make_plan
 from tests.osbapi.base import PlatformTestCase
@@ -141,7 +140,7 @@ class SchemaTest(CatalogTestCase):
         assert set(self.plan_entry()["schemas"]) == {"service_instance"}
 
     def test_every_platform_can_read_each(self):
-        """OSB-CHECKLIST 31, 60: draft-04, small, complete in itself."""
+        """OSB-CHECKLIST 31, 60: draft-04 by its meta-schema, small, complete."""
         for engine in ENGINES:
             ServiceOffering.objects.update(engine=engine)
             for where, schema in self.schemas().items():
@@ -150,7 +149,7 @@ class SchemaTest(CatalogTestCase):
                     text = json.dumps(schema)
                     assert len(text) <= 64 * 1024
                     assert '"$ref"' not in text
-                    Draft4Validator(schema)
+                    assert list(catalog_rules.schema(schema)) == []
 
     def test_what_a_schema_refuses_is_400(self):
         """OSB-CHECKLIST 66, 72, 99, 112."""

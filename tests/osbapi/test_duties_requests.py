@@ -172,6 +172,22 @@ class UnknownFieldTest(PlatformTestCase):
         assert self.call("PATCH", INSTANCE, body).status_code == 200
 
 
+class ExactIdTest(PlatformTestCase):
+    """OSB-CHECKLIST 29: neither case nor spaces nor trailing zeros are ignored."""
+
+    def test_instances_and_bindings_are_told_apart_to_the_letter(self):
+        self.ready("i-A")
+        self.bind("b-A", instance="i-A")
+        for other in ("i-a", "i-A ", " i-A", "i-Á"):
+            assert self.poll(other).status_code == 404
+            assert self.delete(other).status_code == 410
+        for other in ("b-a", "b-A ", "b-Á"):
+            assert self.unbind(other, instance="i-A").status_code == 410
+            assert self.bind(other, instance="i-A").status_code == 201
+        self.ready("i-a")
+        assert ServiceInstance.objects.count() == 2
+
+
 class ContextTest(PlatformTestCase):
     """OSB-CHECKLIST 150, 151, 152, 153, 154: nothing in it is relied on."""
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from instances import errors
 from instances.models import Operation, ServiceInstance, ServicePlan
-from tests.fakes import OFFERING_ID, drain, make_plan
+from tests.fakes import AFTER, OFFERING_ID, drain, make_plan
 from tests.osbapi.base import BODY, IDS, PlatformTestCase
 
 INSTANCE = "/v2/service_instances/i-1"
@@ -45,7 +46,10 @@ class NothingToDoTest(UpdateTestCase):
 
     def test_metadata_is_said_again(self):
         """CLOUD-CONTROLLER 8: what an update leaves out is erased."""
-        assert self.patch().json()["metadata"] == {"attributes": {"engine": "mariadb"}}
+        said = {"attributes": {"engine": "mariadb"}}
+        assert self.patch().json()["metadata"] == said
+        begun = self.patch(parameters={"max_connections": 30})
+        assert (begun.status_code, begun.json()["metadata"]) == (202, said)
 
 
 class PlanTest(UpdateTestCase):
@@ -213,6 +217,14 @@ class ParametersTest(UpdateTestCase):
         assert answer.status_code == 400
         said = answer.json()["description"]
         assert "max_connections" in said and "colour" in said
+
+    def test_those_that_fail_half_way_are_taken_back(self):
+        """OSB-CHECKLIST 106: even what had no value before."""
+        self.faults.on("update_database", errors.ContainerFailed(), moment=AFTER)
+        wish = {"plan_id": "plan-large", "parameters": {"max_connections": 30}}
+        assert self.patch(is_async=False, **wish).status_code >= 500
+        assert self.world.engine.parameters == {self.instance().database: {}}
+        assert "parameters" not in self.call("GET", INSTANCE).json()
 
     def test_a_subset_is_merged(self):
         assert self.patch(parameters={"max_connections": 30}).status_code == 202

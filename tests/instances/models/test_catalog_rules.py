@@ -195,7 +195,10 @@ class PlanTest(CatalogRulesTestCase):
 class SchemaTest(SimpleTestCase):
     def test_what_cloud_controller_compiles(self):
         assert not list(schema({"$schema": DRAFT_4, "properties": {"a": {}}}))
-        local = {"properties": {"a": {"$ref": "#/definitions/a"}}}
+        local = {
+            "properties": {"a": {"$ref": "#/definitions/a"}},
+            "definitions": {"a": {"type": "integer"}},
+        }
         assert not list(schema({"$schema": DRAFT_4, **local}))
 
     def test_what_it_refuses(self):
@@ -207,6 +210,12 @@ class SchemaTest(SimpleTestCase):
             {"$schema": "https://json-schema.org/draft/2020-12/schema"},
             {"$schema": DRAFT_4, "title": "x" * 65_536},
             {"$schema": DRAFT_4, "items": [{"$ref": "http://example.com/s.json"}]},
+            {"$schema": DRAFT_4, "$ref": "#/definitions/missing"},
+            {"$schema": DRAFT_4, "required": []},
+            {"$schema": DRAFT_4, "properties": {"a": {"required": True}}},
+            {"$schema": DRAFT_4, "properties": {"a": {"type": "text"}}},
+            {"$schema": DRAFT_4, "properties": {"a": {"pattern": "("}}},
+            {"$schema": DRAFT_4.replace("04", "06"), "exclusiveMinimum": 3},
         ):
             assert list(schema(value)), value
 

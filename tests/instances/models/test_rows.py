@@ -5,6 +5,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Now
+from django.test import override_settings
 from django.utils import timezone
 
 from instances import errors, placement
@@ -207,11 +208,14 @@ class BrokerTest(RowTestCase):
 
 
 class LoginTest(RowTestCase):
-    def test_the_password_is_only_there_as_a_slow_hash(self):
+    def test_the_password_is_only_there_as_a_slow_hash_and_under_a_key(self):
         credential = BrokerCredential(username="cf")
         credential.set_password("canary")
         assert credential.password_hash.startswith("scrypt$")
-        assert "canary" not in credential.password_hash
+        assert "canary" not in credential.password_hash + credential.proof
+        assert credential.knows("canary") and not credential.knows("canarx")
+        with override_settings(SECRET_KEY="another" * 10):
+            assert not credential.knows("canary")
 
 
 class WorkerTest(RowTestCase):

@@ -3,18 +3,29 @@
 After it, a worker with nothing in its memory goes on.
 """
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from instances.models import Operation, PortLease, ServiceBinding, ServiceInstance
+from instances.operations import update
 from instances.operations.execution import run
+from instances.operations.expire import expire_overdue
 from tests.fakes import (
+    OFFERING_ID,
     Crash,
     check_invariants,
     claim,
     drain,
     expire_leases,
+    make_plan,
 )
+from tests.instances.base import ACTOR
 from tests.instances.crashing import CrashTestCase
+
+LARGE = "plan-large"
+WANTED = {"max_connections": 30}
 
 
 class CrashTest(CrashTestCase):
@@ -32,6 +43,40 @@ class CrashTest(CrashTestCase):
         instance = self.provisioned(guid)
         self.bound(instance)
         return self.accept_unbind(instance)
+
+    def begin_expiry(self, guid: str) -> Operation:
+        self.bound(self.provisioned(guid))
+        ServiceBinding.objects.update(expires_at=Now() - timedelta(seconds=1))
+        expire_overdue()
+        return claim(Operation.objects.unfinished().get())
+
+    def begin_update(self, guid: str) -> Operation:
+        _, operation = update.accept(
+            guid=self.provisioned(guid).guid,
+            offering_id=OFFERING_ID,
+            plan_id=LARGE,
+            wanted=WANTED,
+            context={},
+            maintenance_version="",
+            actor=ACTOR,
+        )
+        return claim(operation)
+
+    def test_an_update_is_done_wholly(self):
+        """OSB 2.17, Updating: all of it or nothing."""
+        make_plan(LARGE, memory_mb=300)
+        for guid in self.crashes(self.begin_update):
+            instance = ServiceInstance.objects.get_live(guid)
+            assert (instance.plan_id, instance.parameters) == (LARGE, WANTED)
+            assert self.world.engine.parameters[instance.database] == WANTED
+            assert self.world.container_of(instance).spec.memory_mb == 300
+
+    def test_an_expiry_ends_the_user(self):
+        """I5."""
+        for guid in self.crashes(self.begin_expiry):
+            instance = ServiceInstance.objects.get_live(guid)
+            assert self.world.users_of(instance) == []
+            assert ServiceBinding.objects.get(instance=instance).state == "expired"
 
     def test_a_provision_ends_with_one_container_that_answers(self):
         """F58, F63, I1, I2."""
