@@ -54,6 +54,7 @@ def record(
     """The row of a backup that the operation will take."""
     instance = operation.instance
     # Without its secret: no key may be needed to delete what no key opens.
+    assert instance.container_id is not None
     container = Container.objects.defer("admin_secret").get(pk=instance.container_id)
     return Backup.objects.create(
         instance=instance,
