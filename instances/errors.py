@@ -11,6 +11,7 @@
     ├── NoCapacity            no host has room
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
+    ├── ImageFailed           an image cannot be built or pulled
     ├── Unreadable            a secret that no encryption key opens
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
@@ -75,6 +76,10 @@ class ContainerFailed(BrokerError):
 
 class ImageMissing(ContainerFailed):
     message = "The database's image is missing on the host."
+
+
+class ImageFailed(BrokerError):
+    message = "The image could not be built or pulled."
 
 
 class Unreadable(BrokerError):

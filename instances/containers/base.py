@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from instances.containers.images import ImageStore
+
 CONTAINER_LABEL = "brokersite.container"
 BROKER_LABEL = "brokersite.broker"
 
@@ -35,6 +37,8 @@ class ContainerStatus:
     """created, running, paused, restarting, exited or dead (Docker's words)."""
     image: str
     labels: Mapping[str, str]
+    image_id: str = ""
+    """What the image's name meant when the container was made."""
     exit_code: int | None = None
     out_of_memory: bool = False
     started_at: datetime | None = None
@@ -53,6 +57,9 @@ class HostDescription:
 
 class ContainerHost(Protocol):
     """One Docker Engine. Every call has a deadline and raises HostUnreachable."""
+
+    @property
+    def images(self) -> ImageStore: ...
 
     def describe(self) -> HostDescription: ...
 

@@ -20,6 +20,7 @@ from instances.containers.base import (
     HostDescription,
 )
 from instances.containers.docker_api import lend
+from instances.containers.docker_images import DockerImages
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -40,6 +41,7 @@ class DockerContainerHost:
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:
         self._url = url
         self._timeout_s = timeout_s
+        self.images = DockerImages(url, timeout_s=timeout_s)
 
     def describe(self) -> HostDescription:
         with self._api() as api:
@@ -57,7 +59,8 @@ class DockerContainerHost:
                 api.create_container(**_create_arguments(api, spec))
             except ImageNotFound:
                 raise errors.ImageMissing(
-                    detail=f"image {spec.image} is not on {self._url}: build or pull it"
+                    detail=f"image {spec.image} is not on {self._url}: "
+                    "prestage it on the page of that Docker host"
                 ) from None
             except APIError as error:
                 if error.status_code != 409:
@@ -145,6 +148,7 @@ class DockerContainerHost:
             state=state["Status"],
             image=found["Config"]["Image"],
             labels=found["Config"]["Labels"] or {},
+            image_id=found["Image"],
             exit_code=state["ExitCode"],
             out_of_memory=state["OOMKilled"],
             started_at=_moment(state["StartedAt"]),
@@ -163,6 +167,7 @@ class DockerContainerHost:
                 state=row["State"],
                 image=row["Image"],
                 labels=row["Labels"] or {},
+                image_id=row["ImageID"],
             )
             for row in rows
             if row["Names"]

@@ -11,8 +11,10 @@ from instances.containers import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    ImageBuild,
 )
 from tests.fakes.faults import Faults, counted
+from tests.fakes.images import MemoryImageStore, id_of
 
 IMAGE = "brokersite/mariadb:10.11"
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -22,6 +24,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class FakeContainer:
     spec: ContainerSpec
     state: str = "created"
+    image_id: str = ""
     exit_code: int = 0
     log: str = ""
     # What the engine keeps inside; it goes with the container.
@@ -39,6 +42,9 @@ class Machine:
 
     faults: Faults
     images: set[str] = field(default_factory=lambda: {IMAGE})
+    registry: set[str] = field(default_factory=set)
+    """What it can pull."""
+    built: dict[str, ImageBuild] = field(default_factory=dict)
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     strangers: set[tuple[str, int]] = field(default_factory=set)
     """(address, port) pairs that other programs hold."""
@@ -55,6 +61,7 @@ class MemoryContainerHost:
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.faults = machine, machine.faults
+        self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
@@ -76,7 +83,9 @@ class MemoryContainerHost:
         if spec.image not in self.machine.images:
             raise errors.ImageMissing(detail=f"image {spec.image} is not here")
         # The port is not looked at: that is for start to find out (F54).
-        self.machine.containers[spec.name] = FakeContainer(replace(spec))
+        self.machine.containers[spec.name] = FakeContainer(
+            replace(spec), image_id=id_of(self.machine, spec.image)
+        )
 
     @counted
     def start(self, name: str) -> None:
@@ -137,5 +146,6 @@ def _status(container: FakeContainer) -> ContainerStatus:
         state=container.state,
         image=container.spec.image,
         labels=container.spec.labels,
+        image_id=container.image_id,
         exit_code=container.exit_code,
     )
