@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from instances import errors
-from instances.models import DockerHost, Operation, Worker
+from instances.models import DockerHost, HostImage, Operation, Worker
+from instances.operations import prestage
 from instances.operations.execution import run
 from instances.operations.reconcile import reconcile
 from instances.operations.standby import Standbys
@@ -29,7 +30,9 @@ ERROR_PAUSE_S = 2.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and three that beat, keep house, keep standbys."""
+    """Threads that run operations, and four that beat, keep house, keep standbys
+    and prestage images.
+    """
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
@@ -44,6 +47,7 @@ class WorkerProcess:
             self._beat,
             self._keep_house,
             self._keep_standbys,
+            self._prestage,
         ]
         bodies += [partial(self._work, owner) for owner in self._owners]
         threads = [
@@ -89,6 +93,7 @@ class WorkerProcess:
         Worker.objects.beat(self.name)
         for owner in self._owners:
             Operation.objects.renew(owner)
+        HostImage.objects.renew(self.name)
         self._stopping.wait(settings.OPERATION_LEASE_S / 3)
 
     def _keep_house(self) -> None:
@@ -113,10 +118,19 @@ class WorkerProcess:
         if not self._standbys.replenish():
             self._stopping.wait(1.0)
 
+    def _prestage(self) -> None:
+        """One image at a time: a build takes all of a machine."""
+        image = HostImage.objects.claim_next(self.name)
+        if image is None:
+            self._stopping.wait(1.0)
+        else:
+            prestage.perform(image, is_stopping=self._stopping.is_set)
+
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""
         for owner in self._owners:
             released = Operation.objects.release(owner)
             if released:
                 logger.warning("worker=%s hands back %s operations", owner, released)
+        HostImage.objects.release(self.name)
         Worker.objects.filter(name=self.name).delete()

@@ -49,10 +49,10 @@ class MemoryImageStore:
         if base not in self.machine.images:
             raise errors.ImageFailed(detail=f"{base}: manifest unknown")
         said = []
-        for command in re.findall(r"^RUN (.*)", _dockerfile(build), re.M):
-            text, status = re.fullmatch(r"echo (.*?)(; exit 1)?", command).groups()
+        commands = r"^RUN echo (.*?)(; exit 1)?$"
+        for text, status in re.findall(commands, _dockerfile(build), re.M):
             said.append(text)
-            report(text)
+            report(f"step: {text}")
             if status:
                 raise errors.ImageFailed(detail="\n".join([*said, "returned 1"]))
         self.machine.images.add(build.reference)
