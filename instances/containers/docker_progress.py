@@ -8,6 +8,8 @@ from typing import Any
 from instances.containers.images import Report
 
 LAST_LINES = 15
+LONGEST_COMMAND = 80
+"""Characters of a step: a Dockerfile packs much into one line."""
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 _STEP = re.compile(r"Step (\d+)/(\d+) : ")
@@ -66,7 +68,8 @@ class BuildProgress:
         step = _STEP.match(line)
         if step:
             self._step = f"step {step[1]} of {step[2]}: "
-            line = line[step.end() :]
+            command = line[step.end() :]
+            line = command[:LONGEST_COMMAND] + "…" * (len(command) > LONGEST_COMMAND)
         return self._step + line
 
 

@@ -64,13 +64,18 @@ def look(host: DockerHost, images: list[PlannedImage], *, timeout_s: int) -> Non
     """Ask Docker about each. Raise HostUnreachable."""
     docker = hosts.connect(host, timeout_s=timeout_s)
     listed = docker.list(broker_id=str(Broker.this().broker_id))
-    status_of = {status.name: status for status in listed}
+    image_of = _image_of(host)
     for image in images:
         image.status = docker.images.find(image.reference)
-        rows = Container.objects.exclude(state=Container.State.GONE)
-        rows = rows.filter(host=host, image=image.reference).defer("admin_secret")
-        names = [row.name for row in rows]
-        image.containers = [status_of[name] for name in names if name in status_of]
+        image.containers = [
+            status for status in listed if image_of.get(status.name) == image.reference
+        ]
+
+
+def _image_of(host: DockerHost) -> dict[str, str]:
+    """What each container was made with, by its name: Docker forgets moved names."""
+    rows = host.containers.exclude(state=Container.State.GONE).defer("admin_secret")
+    return {row.name: row.image for row in rows}
 
 
 def wanting(host: DockerHost, *, timeout_s: int) -> list[str]:
