@@ -9,7 +9,7 @@ from typing import Any
 
 import docker
 from docker import auth
-from docker.errors import ImageNotFound
+from docker.errors import APIError
 from docker.utils import parse_repository_tag
 
 from instances import errors
@@ -21,6 +21,9 @@ PULL_SILENCE_S = 120
 """A pull may take long, but it always says something."""
 BUILD_SILENCE_S = 600
 """A package manager may say nothing for as long as it downloads."""
+
+_REFERENCE = re.compile(r"\w[\w.:@-]*(/\w[\w.:@-]*)*", re.ASCII)
+"""Wider than Docker's own rule, but nothing that would be another path of its API."""
 
 
 class _Refused(Exception):
@@ -35,10 +38,15 @@ class DockerImages:
         self._timeout_s = timeout_s
 
     def find(self, reference: str) -> ImageStatus | None:
+        if not _REFERENCE.fullmatch(reference):
+            return None
         with lend(self._url, timeout_s=self._timeout_s) as api:
             try:
                 found = api.inspect_image(reference)  # type: ignore[no-untyped-call]
-            except ImageNotFound:
+            except APIError as error:
+                # 400: no image can have that name, so none has.
+                if error.status_code not in (400, 404):
+                    raise
                 return None
         return ImageStatus(
             reference=reference,

@@ -76,6 +76,10 @@ class ImageStoreContract:
     def test_an_image_that_is_not_there_is_none(self):
         assert self.images.find(self.reference) is None
 
+    def test_a_name_that_no_image_can_have_is_none(self):
+        for reference in ("", "Upper/Case:1", "a b", "../containers", "a/../b", "a?b"):
+            assert self.images.find(reference) is None, reference
+
     def test_a_build_is_there_under_its_name_with_its_labels(self):
         self.perform("echo hello")
         status = self.images.find(self.reference)
