@@ -24,7 +24,7 @@ from instances.admin.html import NOTHING, badge, change_url, link, moment
 from instances.containers import MOST_LAYERS, VERSION_LABEL
 from instances.models import Actor, DockerHost, HostImage
 from instances.operations import prestage
-from instances.operations.host_images import PlannedImage, look, planned, wanting
+from instances.operations.host_images import PlannedImage, lacking, look, planned
 
 TIMEOUT_S = 3
 TEMPLATE = "admin/instances/section_images.html"
@@ -108,7 +108,7 @@ def _chosen(request: HttpRequest, host: DockerHost) -> list[str]:
     """Raise HostUnreachable, or Http404 for an image that no active plan names."""
     image = request.POST.get("image")
     if image is None:
-        return wanting(host, timeout_s=TIMEOUT_S)
+        return lacking(host, timeout_s=TIMEOUT_S)
     if image not in {row.reference for row in planned(host)}:
         raise Http404
     return [image]
@@ -119,12 +119,13 @@ def _url(name: str, host: DockerHost) -> str:
 
 
 def _row(image: PlannedImage, *, is_known: bool) -> dict[str, Any]:
-    wish, is_wanting = image.wish, is_known and image.is_wanting
+    # Of a host that is silent, the last failure is worth knowing too.
+    wish, is_wanting = image.wish, image.is_wanting or not is_known
     return {
         "reference": image.reference,
         "plans": format_html_join(", ", "{}", ((link(plan),) for plan in image.plans)),
         "cells": _cells(image) if is_known else [badge("not known"), *[NOTHING] * 4],
-        "button": _button(image) if is_wanting and not image.is_under_way else "",
+        "button": _button(image) if is_known and image.is_lacking else "",
         "progress": _progress(wish) if wish and image.is_under_way else "",
         "wish_badge": badge(wish.state) if wish and _is_news(image, is_wanting) else "",
         "error": wish.error if wish and is_wanting else "",

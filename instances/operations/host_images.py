@@ -40,6 +40,11 @@ class PlannedImage:
         return self.wish is not None and self.wish.is_under_way
 
     @property
+    def is_lacking(self) -> bool:
+        """Whether it is wanting, and nobody brings it yet."""
+        return self.is_wanting and not self.is_under_way
+
+    @property
     def older(self) -> list[ContainerStatus]:
         """Containers that run an image which had this name before."""
         if self.status is None:
@@ -78,12 +83,8 @@ def _image_of(host: DockerHost) -> dict[str, str]:
     return {row.name: row.image for row in rows}
 
 
-def wanting(host: DockerHost, *, timeout_s: int) -> list[str]:
+def lacking(host: DockerHost, *, timeout_s: int) -> list[str]:
     """What the host lacks, and nobody brings yet. Raise HostUnreachable."""
     images = planned(host)
     look(host, images, timeout_s=timeout_s)
-    return [
-        image.reference
-        for image in images
-        if image.is_wanting and not image.is_under_way
-    ]
+    return [image.reference for image in images if image.is_lacking]

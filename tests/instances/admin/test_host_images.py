@@ -132,6 +132,13 @@ class Progress(HostImagesTestCase):
         assert '<pre class="text">no &lt;i&gt;registry' in text
         assert ">Try again</button>" in text
 
+    def test_failure_is_shown_of_a_silent_host_too(self):
+        self.docker.is_down = True
+        self.want(IMAGE, state="failed", error="no route to the host")
+        text = self.text_of(self.page)
+        assert "no route to the host" in text
+        assert ">Try again</button>" not in text
+
     def test_failure_is_no_news_once_the_image_is_there(self):
         self.want(IMAGE, state="failed", error="no registry")
         assert "no registry" not in self.text_of(self.page)

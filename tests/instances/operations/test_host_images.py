@@ -5,7 +5,7 @@ import pytest
 from instances import errors
 from instances.models import Actor, HostImage
 from instances.operations import prestage
-from instances.operations.host_images import look, planned, wanting
+from instances.operations.host_images import lacking, look, planned
 from tests.fakes import IMAGE, make_plan
 from tests.instances.base import DomainTestCase
 
@@ -58,16 +58,16 @@ class HostImagesTest(DomainTestCase):
         image = self.images()[IMAGE]
         assert (len(image.containers), len(image.older)) == (2, 1)
 
-    def test_wanting_are_those_that_nobody_brings_yet(self):
+    def test_lacking_are_those_that_nobody_brings_yet(self):
         make_plan("plan-2", image=OTHER)
         make_plan("plan-3", image="registry.example/tiny:2")
-        assert wanting(self.host, timeout_s=3) == [
+        assert lacking(self.host, timeout_s=3) == [
             IMAGE,  # built from other files
             OTHER,
             "registry.example/tiny:2",
         ]
         HostImage.objects.want(self.host, OTHER)
-        assert OTHER not in wanting(self.host, timeout_s=3)
+        assert OTHER not in lacking(self.host, timeout_s=3)
 
     def test_a_silent_host_is_an_error(self):
         self.world.machine.is_down = True
