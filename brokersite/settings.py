@@ -152,6 +152,7 @@ LOGGING = {
     | {"django.request": {"level": "ERROR"}},
 }
 
+SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url
 FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)

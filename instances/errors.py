@@ -13,6 +13,7 @@
     ├── BackupRefused         a backup would not hold the data
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
+    ├── ImageFailed           an image cannot be built or pulled
     ├── Unreadable            a secret that no encryption key opens
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
@@ -89,6 +90,10 @@ class ContainerFailed(BrokerError):
 
 class ImageMissing(ContainerFailed):
     message = "The database's image is missing on the host."
+
+
+class ImageFailed(BrokerError):
+    message = "The image could not be built or pulled."
 
 
 class Unreadable(BrokerError):

@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from instances import errors
-from instances.models import DockerHost, Operation, Worker
+from instances.models import DockerHost, HostImage, Operation, Worker
+from instances.operations import prestage
 from instances.operations.execution import run
 from instances.operations.expire import expire_overdue
 from instances.operations.proof import prove_next
@@ -34,7 +35,9 @@ SWEEP_INTERVAL_S = 15.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and four: to beat, for house, standbys, backups."""
+    """Threads that run operations, and five that beat, keep house, keep standbys,
+    prove backups and prestage images.
+    """
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
@@ -51,6 +54,7 @@ class WorkerProcess:
             self._keep_house,
             self._keep_standbys,
             self._keep_backups,
+            self._prestage,
         ]
         bodies += [partial(self._work, owner) for owner in self._owners]
         threads = [
@@ -96,6 +100,7 @@ class WorkerProcess:
         Worker.objects.beat(self.name)
         for owner in self._owners:
             Operation.objects.renew(owner)
+        HostImage.objects.renew(self.name)
         self._stopping.wait(settings.OPERATION_LEASE_S / 3)
 
     def _keep_house(self) -> None:
@@ -128,10 +133,19 @@ class WorkerProcess:
         if not prove_next(is_stopping=self._stopping.is_set):
             self._stopping.wait(BACKUP_POLL_S)
 
+    def _prestage(self) -> None:
+        """One image at a time: a build takes all of a machine."""
+        image = HostImage.objects.claim_next(self.name)
+        if image is None:
+            self._stopping.wait(1.0)
+        else:
+            prestage.perform(image, is_stopping=self._stopping.is_set)
+
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""
         for owner in self._owners:
             released = Operation.objects.release(owner)
             if released:
                 logger.warning("worker=%s hands back %s operations", owner, released)
+        HostImage.objects.release(self.name)
         Worker.objects.filter(name=self.name).delete()

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin import tables
+from instances.admin import host_images, tables
 from instances.admin.base import ConsoleAdmin, ReadOnlyAdmin, Section, count_of
 from instances.admin.html import badge, count_link, link, moment, preformatted
 from instances.models import AuditEvent, Container, DockerHost, PortLease
@@ -111,7 +111,10 @@ class DockerHostAdmin(ConsoleAdmin):
         }
 
     def sections(self, request: HttpRequest, row: DockerHost) -> list[Section]:
-        return [tables.containers(row)]
+        return [host_images.section(request, self, row), tables.containers(row)]
+
+    def get_urls(self) -> list[Any]:
+        return [*host_images.urls(self), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -17,7 +17,16 @@ LONGEST_LABEL = 60
 NOTHING = SafeString("-")
 """What stands in a cell or a field that has nothing to show."""
 TONES = {
-    "good": ("ready", "in_use", "standby", "active", "succeeded", "alive", "reached"),
+    "good": (
+        "ready",
+        "in_use",
+        "standby",
+        "active",
+        "succeeded",
+        "alive",
+        "reached",
+        "there",
+    ),
     "busy": (
         "provisioning",
         "deprovisioning",
@@ -27,8 +36,17 @@ TONES = {
         "running",
         "retiring",
         "adopting",
+        "working",
     ),
-    "wait": ("queued", "cordoned", "created", "paused", "restarting", "resting"),
+    "wait": (
+        "queued",
+        "wanted",
+        "cordoned",
+        "created",
+        "paused",
+        "restarting",
+        "resting",
+    ),
     "bad": ("failed", "exited", "dead", "silent", "not reached"),
 }
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states}

@@ -12,20 +12,34 @@ from instances.containers.base import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
-    ImageStatus,
 )
 from instances.containers.docker import DockerContainerHost
+from instances.containers.images import (
+    MOST_LAYERS,
+    SOURCE_LABEL,
+    VERSION_LABEL,
+    ImageBuild,
+    ImageStatus,
+    ImageStore,
+    Report,
+)
 
 __all__ = [
     "BACKUP_LABEL",
     "BROKER_LABEL",
     "CONTAINER_LABEL",
+    "MOST_LAYERS",
     "SCHEMES",
+    "SOURCE_LABEL",
+    "VERSION_LABEL",
     "ContainerHost",
     "ContainerSpec",
     "ContainerStatus",
     "HostDescription",
+    "ImageBuild",
     "ImageStatus",
+    "ImageStore",
+    "Report",
     "connect",
 ]
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from instances.containers.images import ImageStore
+
 CONTAINER_LABEL = "brokersite.container"
 BROKER_LABEL = "brokersite.broker"
 BACKUP_LABEL = "brokersite.backup"
@@ -39,6 +41,8 @@ class ContainerStatus:
     """created, running, paused, restarting, exited or dead (Docker's words)."""
     image: str
     labels: Mapping[str, str]
+    image_id: str = ""
+    """What the image's name meant when the container was made."""
     exit_code: int | None = None
     out_of_memory: bool = False
     started_at: datetime | None = None
@@ -51,18 +55,6 @@ class ContainerStatus:
 
 
 @dataclass(frozen=True)
-class ImageStatus:
-    """An image as the host sees it."""
-
-    image_id: str
-    size_bytes: int
-    """With all its layers, those that other images share included."""
-    layers: int
-    """0 where a list does not say."""
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class HostDescription:
     engine_id: str
     version: str
@@ -71,6 +63,9 @@ class HostDescription:
 
 class ContainerHost(Protocol):
     """One Docker Engine. Every call has a deadline and raises HostUnreachable."""
+
+    @property
+    def images(self) -> ImageStore: ...
 
     def describe(self) -> HostDescription: ...
 
@@ -132,10 +127,8 @@ class ContainerHost(Protocol):
     def resume(self, name: str) -> None:
         """End a pause, if there is one; nothing happens if the container is gone."""
 
-    def find_image(self, reference: str) -> ImageStatus | None: ...
-
     def remove_image(self, reference: str) -> None:
         """Remove it, or do nothing if it is gone. Raise HostRefused if it is in use."""
 
-    def list_images(self, *, broker_id: str) -> dict[str, ImageStatus]:
-        """This broker's backups by their references, untagged ones by their ids."""
+    def list_backups(self, *, broker_id: str) -> dict[str, str]:
+        """This broker's backup images: reference, or id if untagged, to backup id."""

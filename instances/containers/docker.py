@@ -21,6 +21,7 @@ from instances.containers.base import (
 )
 from instances.containers.docker_api import lend
 from instances.containers.docker_commits import DockerCommits
+from instances.containers.docker_images import DockerImages
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -43,6 +44,7 @@ class DockerContainerHost(DockerCommits):
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:
         self._url = url
         self._timeout_s = timeout_s
+        self.images = DockerImages(url, timeout_s=timeout_s)
 
     def describe(self) -> HostDescription:
         with self._api() as api:
@@ -60,7 +62,8 @@ class DockerContainerHost(DockerCommits):
                 api.create_container(**_create_arguments(api, spec))
             except ImageNotFound:
                 raise errors.ImageMissing(
-                    detail=f"image {spec.image} is not on {self._url}: build or pull it"
+                    detail=f"image {spec.image} is not on {self._url}: "
+                    "prestage it on the page of that Docker host"
                 ) from None
             except APIError as error:
                 if error.status_code != 409:
@@ -175,6 +178,7 @@ class DockerContainerHost(DockerCommits):
             state=state["Status"],
             image=found["Config"]["Image"],
             labels=found["Config"]["Labels"] or {},
+            image_id=found["Image"],
             exit_code=state["ExitCode"],
             out_of_memory=state["OOMKilled"],
             started_at=_moment(state["StartedAt"]),
@@ -194,6 +198,7 @@ class DockerContainerHost(DockerCommits):
                 state=row["State"],
                 image=row["Image"],
                 labels=row["Labels"] or {},
+                image_id=row["ImageID"],
             )
             for row in rows
             if row["Names"]

@@ -10,7 +10,6 @@ from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
     CONTAINER_LABEL,
-    ImageStatus,
 )
 from instances.containers.docker_api import lend
 
@@ -43,13 +42,6 @@ class DockerCommits:
             except NotFound:
                 return
 
-    def find_image(self, reference: str) -> ImageStatus | None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
-            try:
-                return _status(api.inspect_image(reference))  # type: ignore[no-untyped-call]
-            except ImageNotFound:
-                return None
-
     def remove_image(self, reference: str) -> None:
         with lend(self._url, timeout_s=self._timeout_s) as api:
             try:
@@ -57,32 +49,18 @@ class DockerCommits:
             except ImageNotFound:
                 return
 
-    def list_images(self, *, broker_id: str) -> dict[str, ImageStatus]:
+    def list_backups(self, *, broker_id: str) -> dict[str, str]:
         wanted = [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]
         with lend(self._url, timeout_s=self._timeout_s) as api:
             rows = api.images(filters={"label": wanted})
-            return {
-                reference: ImageStatus(
-                    image_id=row["Id"],
-                    size_bytes=row["Size"],
-                    layers=0,
-                    labels=row["Labels"] or {},
-                )
-                for row in rows
-                for reference in _references(row)
-            }
+        return {
+            reference: row["Labels"][BACKUP_LABEL]
+            for row in rows
+            for reference in _references(row)
+        }
 
 
 def _references(row: Mapping[str, Any]) -> list[str]:
     """Its tags; an untagged one, which an interrupted commit leaves, goes by its id."""
     tags = [tag for tag in row["RepoTags"] or [] if tag != "<none>:<none>"]
     return tags or [row["Id"]]
-
-
-def _status(image: Mapping[str, Any]) -> ImageStatus:
-    return ImageStatus(
-        image_id=image["Id"],
-        size_bytes=image["Size"],
-        layers=len(image["RootFS"]["Layers"]),
-        labels=image["Config"]["Labels"] or {},
-    )

@@ -5,6 +5,7 @@ from instances.models.backup import Backup
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
+from instances.models.host_image import HostImage
 from instances.models.operation import Kind, Operation
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
@@ -19,6 +20,7 @@ __all__ = [
     "BrokerCredential",
     "Container",
     "DockerHost",
+    "HostImage",
     "Kind",
     "Operation",
     "PortLease",

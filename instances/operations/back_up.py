@@ -82,7 +82,8 @@ def take(work: Work, backup: Backup, container: Container) -> None:
     if not _is_there(work, backup, container):
         _commit(work, backup, container)
     work.step("looking at the image")
-    image, base = host.find_image(backup.reference), host.find_image(container.image)
+    find = host.images.find
+    image, base = find(backup.reference), find(container.image)
     if image is None:
         raise errors.HostUnreachable(detail=f"{backup.reference} did not appear")
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
@@ -91,7 +92,7 @@ def take(work: Work, backup: Backup, container: Container) -> None:
         backup.move(
             Backup.State.COMMITTED,
             only_from=(Backup.State.TAKING,),
-            image_id=image.image_id,
+            image_id=image.id,
             size_bytes=image.size_bytes,
             delta_bytes=max(0, image.size_bytes - (base.size_bytes if base else 0)),
             layers=image.layers,
@@ -119,10 +120,10 @@ def _is_there(work: Work, backup: Backup, container: Container) -> bool:
     """Whether an earlier attempt's commit has made the image, or still does (F89)."""
     host = hosts.connect(container.host)
     deadline = time.monotonic() + PAUSE_LIMIT_S
-    while host.find_image(backup.reference) is None:
+    while host.images.find(backup.reference) is None:
         status = host.find(container.name)
         if status is None or status.state != "paused":
-            return host.find_image(backup.reference) is not None
+            return host.images.find(backup.reference) is not None
         if time.monotonic() > deadline:
             # The daemon died in the commit, and the container outlived it (F90).
             host.resume(container.name)

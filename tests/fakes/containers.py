@@ -18,11 +18,13 @@ from instances.containers import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    ImageBuild,
 )
 from instances.engines.mariadb import MariaDB
 from tests.fakes import proofs
+from tests.fakes.commits import FakeImage, MemoryCommits
 from tests.fakes.faults import Faults, counted
-from tests.fakes.images import FakeImage, MemoryCommits
+from tests.fakes.images import MemoryImageStore, id_of
 
 IMAGE = "brokersite/mariadb:10.11"
 DATA = MariaDB.data_path
@@ -34,6 +36,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class FakeContainer:
     spec: ContainerSpec
     state: str = "created"
+    image_id: str = ""
     exit_code: int = 0
     started_at: datetime | None = None
     log: str = ""
@@ -62,6 +65,9 @@ class Machine:
 
     faults: Faults
     images: set[str] = field(default_factory=lambda: {IMAGE})
+    registry: set[str] = field(default_factory=set)
+    """What it can pull."""
+    built: dict[str, ImageBuild] = field(default_factory=dict)
     containers: dict[str, FakeContainer] = field(default_factory=dict)
     strangers: set[tuple[str, int]] = field(default_factory=set)
     """(address, port) pairs that other programs hold."""
@@ -82,6 +88,7 @@ class MemoryContainerHost(MemoryCommits):
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.faults = machine, machine.faults
+        self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
@@ -104,7 +111,9 @@ class MemoryContainerHost(MemoryCommits):
         if spec.image not in self.machine.images and backup is None:
             raise errors.ImageMissing(detail=f"image {spec.image} is not here")
         # The port is not looked at: that is for start to find out (F54).
-        made = self.machine.containers[spec.name] = FakeContainer(replace(spec))
+        made = self.machine.containers[spec.name] = FakeContainer(
+            replace(spec), image_id=id_of(self.machine, spec.image)
+        )
         if backup is not None:
             made.databases, made.users = pickle.loads(backup.data)  # noqa: S301
 
@@ -210,6 +219,7 @@ def _status(container: FakeContainer) -> ContainerStatus:
         state=container.state,
         image=container.spec.image,
         labels=container.spec.labels,
+        image_id=container.image_id,
         exit_code=container.exit_code,
         started_at=container.started_at,
         mounts=container.mounts,

@@ -1,60 +1,75 @@
-"""Backup images in memory: what a memory host makes of its containers."""
+"""An image store in memory: a registry is a set, and a build only echoes and exits."""
 
-import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import io
+import re
+import tarfile
 from typing import Any
 
-from instances.containers import BROKER_LABEL, CONTAINER_LABEL, ImageStatus
+from instances import errors
+from instances.containers import ImageBuild, ImageStatus, Report
 from tests.fakes.faults import counted
 
-BASE_BYTES = 10**6
 
+class MemoryImageStore:
+    """The images of a Machine."""
 
-@dataclass
-class FakeImage:
-    data: bytes
-    labels: dict[str, str]
+    def __init__(self, machine: Any) -> None:
+        self.machine, self.faults = machine, machine.faults
 
-
-class MemoryCommits:
-    """The part of a memory host that makes, finds and removes backup images."""
-
-    machine: Any
+    def refuse_if_down(self) -> None:
+        if self.machine.is_down:
+            raise errors.HostUnreachable(detail="the machine is down")
 
     @counted
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
-        container = self._existing(name)  # type: ignore[attr-defined]
-        data = pickle.dumps((container.databases, container.users))
-        inherited = {**container.spec.labels, CONTAINER_LABEL: ""}
-        self.machine.backups[reference] = FakeImage(data, {**inherited, **labels})
+    def find(self, reference: str) -> ImageStatus | None:
+        backup = self.machine.backups.get(reference)
+        if backup is not None:
+            size = 200_000_000 + len(backup.data)
+            return ImageStatus(reference, f"sha256:{reference}", size, 6)
+        if reference not in self.machine.images:
+            return None
+        build = self.machine.built.get(reference)
+        return ImageStatus(
+            reference=reference,
+            id=id_of(self.machine, reference),
+            size_bytes=len(build.context) if build else 200_000_000,
+            layers=5,
+            labels=build.labels if build else {},
+        )
 
     @counted
-    def resume(self, name: str) -> None:
-        container = self.machine.containers.get(name)
-        if container is not None and container.state == "paused":
-            container.state = "running"
+    def pull(self, reference: str, *, report: Report) -> None:
+        report("pulling: 0 of 1 layers")
+        if reference not in self.machine.registry:
+            raise errors.ImageFailed(detail=f"{reference}: manifest unknown")
+        self.machine.images.add(reference)
+        self.machine.built.pop(reference, None)
+        report("pulling: 1 of 1 layers")
 
     @counted
-    def find_image(self, reference: str) -> ImageStatus | None:
-        if reference in self.machine.images:
-            return ImageStatus(f"sha256:{reference}", BASE_BYTES, 3, {})
-        image = self.machine.backups.get(reference)
-        return None if image is None else _status(reference, image)
-
-    @counted
-    def remove_image(self, reference: str) -> None:
-        self.machine.backups.pop(reference, None)
-
-    @counted
-    def list_images(self, *, broker_id: str) -> dict[str, ImageStatus]:
-        return {
-            reference: _status(reference, image)
-            for reference, image in self.machine.backups.items()
-            if image.labels.get(BROKER_LABEL) == broker_id
-        }
+    def build(self, build: ImageBuild, *, report: Report) -> None:
+        base = build.arguments["BASE"]
+        if base not in self.machine.images:
+            raise errors.ImageFailed(detail=f"{base}: manifest unknown")
+        said = []
+        commands = r"^RUN echo (.*?)(; exit 1)?$"
+        for text, status in re.findall(commands, _dockerfile(build), re.M):
+            said.append(text)
+            report(f"step: {text}")
+            if status:
+                raise errors.ImageFailed(detail="\n".join([*said, "returned 1"]))
+        self.machine.images.add(build.reference)
+        self.machine.built[build.reference] = build
 
 
-def _status(reference: str, image: FakeImage) -> ImageStatus:
-    size = BASE_BYTES + len(image.data)
-    return ImageStatus(f"sha256:{reference}", size, 4, image.labels)
+def id_of(machine: Any, reference: str) -> str:
+    """The same for what is built of the same."""
+    build = machine.built.get(reference)
+    content = repr((reference, build)).encode()
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _dockerfile(build: ImageBuild) -> str:
+    with tarfile.open(fileobj=io.BytesIO(build.context)) as tar:
+        return tar.extractfile("Dockerfile").read().decode()

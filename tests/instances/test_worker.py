@@ -6,7 +6,7 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 from django.test import TransactionTestCase
 
-from instances.models import DockerHost, Operation, Worker
+from instances.models import DockerHost, HostImage, Operation, Worker
 from instances.worker import WorkerProcess
 from tests.fakes import drain, make_host, make_plan
 from tests.instances.base import DomainTestCase, Wishes
@@ -56,6 +56,14 @@ class WorkerPartsTest(DomainTestCase):
         self.process._keep_house()
         problems = DockerHost.objects.order_by("name").values_list("problem", flat=True)
         assert [bool(problem) for problem in problems] == [True, False]
+
+    def test_images_are_prestaged(self):
+        self.world.machine.registry.add("registry.example/tiny:1")
+        HostImage.objects.want(DockerHost.objects.get(), "registry.example/tiny:1")
+        self.process._prestage()
+        assert HostImage.objects.get().state == "ready"
+        self.process._prestage()
+        self.process._stopping.wait.assert_called_once()
 
     def test_hand_back_frees_what_it_held_and_its_name(self):
         """F28."""

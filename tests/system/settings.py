@@ -1,6 +1,7 @@
 """The product's settings plus crash points; its commands run unchanged."""
 
 from brokersite.settings import *  # noqa: F403
-from brokersite.settings import INSTALLED_APPS
+from brokersite.settings import INSTALLED_APPS, STATE_DIRECTORY
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.system"]
+SHIPPED_IMAGES = STATE_DIRECTORY / "images"

@@ -1,6 +1,7 @@
 """Rows for the console's tests, and a Docker host that answers from memory."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -10,10 +11,11 @@ from django.test import TestCase
 from django.utils import timezone
 
 from instances import errors
-from instances.containers import ContainerStatus
+from instances.containers import ContainerStatus, ImageStatus
 from instances.models import (
     Actor,
     AuditEvent,
+    Broker,
     BrokerCredential,
     Container,
     DockerHost,
@@ -39,6 +41,7 @@ class ConsoleTestCase(TestCase):
     """A superuser is logged in; Docker is FakeDocker."""
 
     def setUp(self):
+        Broker.this()  # as bootstrap has made it
         self.docker = FakeDocker()
         patcher = patch("instances.operations.hosts.connect", self.docker.connect)
         patcher.start()
@@ -59,6 +62,7 @@ class FakeDocker:
         self.log = "ready for connections\n"
         self.is_down = False
         self.calls = []
+        self.images = FakeImages(self)
 
     def connect(self, host, *, timeout_s=30):
         self.calls.append((host.name, timeout_s))
@@ -78,6 +82,34 @@ class FakeDocker:
 
     def logs(self, name, *, lines):
         return self.log
+
+    def list(self, *, broker_id):
+        """Each of our containers, made of an image called sha256:old."""
+        names = [row.name for row in Container.objects.defer("admin_secret")]
+        return [replace(self.find(name), image_id="sha256:old") for name in names]
+
+
+class FakeImages:
+    """Knows each image but those in `missing`; all are of one id."""
+
+    def __init__(self, docker):
+        self.docker = docker
+        self.missing = set()
+        self.layers = 5
+
+    def find(self, reference):
+        if self.docker.is_down:
+            raise errors.HostUnreachable(detail="Docker at tcp://h does not answer")
+        if reference in self.missing:
+            return None
+        return ImageStatus(
+            reference=reference,
+            id="sha256:0123456789abcdef",
+            size_bytes=217_000_000,
+            layers=self.layers,
+            created_at=datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
+            labels={"org.opencontainers.image.version": "10.11"},
+        )
 
 
 def make_host(name="alpha", **fields):
