@@ -40,11 +40,7 @@ class PlatformAuthentication(BasicAuthentication):
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[Platform, None]:
-        stored = (
-            BrokerCredential.objects.filter(username=userid, active=True)
-            .values_list("password_hash", flat=True)
-            .first()
-        )
+        stored = BrokerCredential.find_hash(userid)
         # An unknown name costs as much as a wrong password (SECURITY S27).
         matches = _verify(password, stored or _UNKNOWN)
         if stored is None or not matches:

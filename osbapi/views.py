@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from instances import errors
 from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
 from instances.operations import bind, deprovision, provision, unbind, update
-from instances.operations.catalog import catalog_document, check_plan
+from instances.operations.catalog import check_plan
 from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
 from osbapi.authentication import PlatformAuthentication
@@ -77,9 +77,9 @@ class Unknown(PlatformView):
 class Catalog(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """The document, or 304 to a platform that has it already."""
-        content = JSONRenderer().render(catalog_document())
-        etag = responses.etag(content)
-        response = HttpResponse(content, content_type="application/json")
+        catalog = responses.catalog()
+        etag = catalog.etag
+        response = HttpResponse(catalog.content, content_type="application/json")
         conditional = get_conditional_response(request._request, etag, None, response)
         answer = conditional or response
         answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"

@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
 
 from instances.encryption import EncryptedTextField
@@ -51,6 +51,19 @@ class BrokerCredential(models.Model):
 
     def __str__(self) -> str:
         return self.username
+
+    @classmethod
+    def find_hash(cls, username: str) -> str | None:
+        """The hash of an active login's password."""
+        # As text: at every request, the ORM would take longer than all the rest.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT password_hash FROM instances_brokercredential"
+                " WHERE username = %s AND active",
+                [username],
+            )
+            row = cursor.fetchone()
+        return row[0] if row else None
 
     def set_password(self, password: str) -> None:
         # scrypt: as slow for a thief as the default, and kinder to the first request.
