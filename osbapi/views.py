@@ -170,7 +170,7 @@ class LastOperation(PlatformView):
         # Of this id's former instances too: a platform may ask for an old one.
         rows = Operation.objects.filter(
             instance__key=instance.key, kind__in=responses.POLLED
-        )
+        ).only("kind", "state", "steps", "error")
         named = _find_named(rows, request.query_params.get("operation"))
         return responses.last_operation(
             named or rows.filter(instance=instance).latest("created_at")
@@ -205,7 +205,6 @@ class Binding(PlatformView):
         )
         if operation is not None:
             _succeeded(run_now(operation))
-            binding = ServiceBinding.objects.get(pk=binding.pk)
         return responses.bound(binding, status=201 if operation else 200)
 
     def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:

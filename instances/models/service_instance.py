@@ -27,8 +27,16 @@ class InstanceState(models.TextChoices):
 
 class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
     def find_live(self, guid: str) -> "ServiceInstance | None":
-        rows = self.select_related("plan__offering", "container__host")
-        return rows.filter(live_key=digest(guid)).first()
+        rows = self.select_related(
+            "plan__offering", "container__host", "container__lease"
+        )
+        return rows.find(live_key=digest(guid))
+
+    def find(self, **lookup: str) -> "ServiceInstance | None":
+        try:
+            return self.get(**lookup)  # unlike first(), without sorting
+        except self.model.DoesNotExist:
+            return None
 
     def get_live(self, guid: str) -> "ServiceInstance":
         """Raise NotFound."""
@@ -37,10 +45,21 @@ class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
             raise errors.NotFound("There is no such service instance.")
         return instance
 
+    def lock_live(self, guid: str) -> "ServiceInstance":
+        """As get_live(), and locked until the transaction ends."""
+        # Apart: a lock on the join would be one on the plan and the host too.
+        rows = self.select_for_update().order_by().filter(live_key=digest(guid))
+        list(rows.values_list("pk"))
+        return self.get_live(guid)
+
     def find_last(self, guid: str) -> "ServiceInstance | None":
-        """The live one of that id, else the one that went last."""
-        rows = self.filter(key=digest(guid)).order_by("-created_at", "-pk")
-        return self.find_live(guid) or rows.first()
+        """The live one of that id, else the one that went last; id and plan only."""
+        rows, key = (
+            self.select_related("plan").only("key", "plan__offering"),
+            digest(guid),
+        )
+        gone = rows.filter(key=key).order_by("-created_at", "-pk")
+        return rows.find(live_key=key) or gone.first()
 
 
 class ServiceInstance(StatefulModel):

@@ -22,6 +22,8 @@ from instances.operations.parameters import check as check_parameters
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
+STEP = "creating the user"
+
 
 def accept(
     *,
@@ -52,10 +54,8 @@ def accept(
 
     @transaction.atomic
     def attempt() -> tuple[ServiceBinding, Operation | None]:
-        instance = ServiceInstance.objects.get_live(instance_guid)
         # Locked, so that no exclusive operation begins before ours is recorded.
-        ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-        instance.refresh_from_db(fields=["state"])
+        instance = ServiceInstance.objects.lock_live(instance_guid)
         existing = ServiceBinding.objects.find_live(instance, guid)
         own_ids = ("", "")
         if predecessor_guid:
@@ -87,7 +87,7 @@ def _record(
     app = wish.app_guid
     AuditEvent.record(actor, "bind", instance, binding=wish.guid, app=app)
     return Operation.objects.enqueue(
-        Kind.BIND, instance, binding=wish, actor=actor, owner=owner
+        Kind.BIND, instance, binding=wish, actor=actor, owner=owner, step=STEP
     )
 
 
@@ -150,7 +150,7 @@ def _perform(work: Work) -> None:
         read_only=bool(binding.parameters.get("read_only")),
     )
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    work.step("creating the user")
+    work.step(STEP)
     engine.create_user(endpoint, user)
     credentials = engine.credentials(endpoint.host, endpoint.port, user)
     with work.succeeding():
