@@ -7,6 +7,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
+from instances.models import ServicePlan
+from instances.operations.standby import Standbys
 from tests.osbapi.base import IDS, Platform
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -43,3 +45,8 @@ class QueriesTest(Platform, TransactionTestCase):
         assert self.cost(lambda: self.get(self.path("i-1", False))) == (2, 0)
         assert self.cost(lambda: self.get(self.binding_path("b-1", "i-1"))) == (3, 0)
         assert self.cost(lambda: self.poll(**IDS)) == (3, 0)
+
+    def test_a_standby_is_adopted_with_a_commit_before_and_one_after(self):
+        ServicePlan.objects.update(standby=1)
+        Standbys().replenish()
+        assert self.cost(self.put) == (14, 2)
