@@ -45,12 +45,16 @@ class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
             raise errors.NotFound("There is no such service instance.")
         return instance
 
-    def lock_live(self, guid: str) -> "ServiceInstance":
-        """As get_live(), and locked until the transaction ends."""
-        # Apart: a lock on the join would be one on the plan and the host too.
-        rows = self.select_for_update().order_by().filter(live_key=digest(guid))
-        list(rows.values_list("pk"))
-        return self.get_live(guid)
+    def lock(self, instance: "ServiceInstance") -> None:
+        """Lock its row until the transaction ends.
+
+        Raise ConcurrencyError if it is not what it was when it was read.
+        """
+        rows = self.select_for_update().order_by().filter(pk=instance.pk)
+        now = rows.values_list("live_key", "state", "plan_id", "container_id")
+        seen = (instance.live_key, instance.state)
+        if list(now) != [(*seen, instance.plan_id, instance.container_id)]:
+            raise errors.ConcurrencyError(detail=f"{instance} has just changed")
 
     def find_last(self, guid: str) -> "ServiceInstance | None":
         """The live one of that id, else the one that went last; id and plan only."""

@@ -52,10 +52,14 @@ def accept(
         password=new_secret(),
     )
 
-    @transaction.atomic
     def attempt() -> tuple[ServiceBinding, Operation | None]:
-        # Locked, so that no exclusive operation begins before ours is recorded.
-        instance = ServiceInstance.objects.lock_live(instance_guid)
+        # Read before: on SQLite, a transaction keeps all others waiting.
+        return locked(ServiceInstance.objects.get_live(instance_guid))
+
+    @transaction.atomic
+    def locked(instance: ServiceInstance) -> tuple[ServiceBinding, Operation | None]:
+        # So that no exclusive operation begins before ours is recorded.
+        ServiceInstance.objects.lock(instance)
         existing = ServiceBinding.objects.find_live(instance, guid)
         own_ids = ("", "")
         if predecessor_guid:

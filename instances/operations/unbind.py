@@ -39,11 +39,11 @@ def accept(
     """
 
     def attempt() -> Operation:
+        # Read before: on SQLite, a transaction keeps all others waiting.
+        instance, binding = _read(instance_guid, guid)
+        check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
         with transaction.atomic():
-            instance, binding = _locked(instance_guid, guid)
-            check_plan(
-                instance, offering_id=offering_id, plan_id=plan_id, or_former=True
-            )
+            ServiceInstance.objects.lock(instance)
             under_way = Operation.objects.filter(exclusive_binding=binding).first()
             if under_way is not None and under_way.kind == Kind.UNBIND:
                 return _taken_up(under_way, owner)
@@ -70,9 +70,9 @@ def accept(
     return until_free(attempt)
 
 
-def _locked(instance_guid: str, guid: str) -> tuple[ServiceInstance, ServiceBinding]:
+def _read(instance_guid: str, guid: str) -> tuple[ServiceInstance, ServiceBinding]:
     try:
-        instance = ServiceInstance.objects.lock_live(instance_guid)
+        instance = ServiceInstance.objects.get_live(instance_guid)
         return instance, ServiceBinding.objects.get_live(instance, guid)
     except errors.NotFound:
         raise errors.Gone(GONE) from None
