@@ -58,12 +58,12 @@ class BrokerCredential(models.Model):
         # As text: at every request, the ORM would take longer than all the rest.
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT password_hash FROM instances_brokercredential"
+                "SELECT username, password_hash FROM instances_brokercredential"
                 " WHERE username = %s AND active",
                 [username],
             )
-            row = cursor.fetchone()
-        return row[0] if row else None
+            # MySQL takes names in other letters for the same.
+            return dict(cursor.fetchall()).get(username)
 
     def set_password(self, password: str) -> None:
         # scrypt: as slow for a thief as the default, and kinder to the first request.
