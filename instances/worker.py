@@ -25,7 +25,7 @@ from instances.operations.standby import Standbys
 
 logger = logging.getLogger(__name__)
 
-IDLE_POLL_S = 0.05
+IDLE_POLL_S = 0.025
 STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
 RECONCILE_INTERVAL = timedelta(seconds=30)

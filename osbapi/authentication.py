@@ -39,9 +39,7 @@ class PlatformAuthentication(BasicAuthentication):
     def authenticate_credentials(
         self, userid: str, password: str, request: Request | None = None
     ) -> tuple[Platform, None]:
-        # Read anew each time: a changed or withdrawn login is refused at once.
-        active = BrokerCredential.objects.filter(username=userid, active=True)
-        credential = active.first()
+        credential = BrokerCredential.find_active(userid)
         if credential is None or not credential.knows(password):
             source = "" if request is None else str(request.META.get("REMOTE_ADDR"))
             _check_slowly(credential, password, source)

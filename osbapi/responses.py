@@ -1,9 +1,11 @@
 """The domain's rows as documents of the specification. Nothing is ever null."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from instances.models import (
@@ -13,6 +15,7 @@ from instances.models import (
     ServiceInstance,
 )
 from instances.models.operation import EXCLUSIVE
+from instances.operations.catalog import catalog_document, catalog_rows
 
 POLLED = EXCLUSIVE
 """The kinds that a platform asks about as the instance's last operation."""
@@ -29,8 +32,34 @@ def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def etag(content: bytes) -> str:
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+@dataclass(frozen=True)
+class Catalog:
+    """The document as it is sent, and the rows that it was made of."""
+
+    rows: list[Any]
+    content: bytes
+    etag: str
+
+    @classmethod
+    def made_of(cls, rows: list[Any]) -> "Catalog":
+        content = JSONRenderer().render(catalog_document())
+        return cls(rows, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+_catalog: Catalog | None = None
+
+
+def catalog() -> Catalog:
+    """Made anew whenever a row is another: most requests get what the last one got."""
+    global _catalog
+    rows = catalog_rows()
+    made = _catalog
+    if made is None or made.rows != rows:
+        made = Catalog.made_of(rows)
+        # Unless a row has changed in between: then it is made of other rows.
+        if catalog_rows() == rows:
+            _catalog = made
+    return made
 
 
 def provisioned(operation: Operation, *, is_new: bool) -> Response:

@@ -18,7 +18,7 @@ from instances import errors
 from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
 from instances.models.service_binding import MADE
 from instances.operations import bind, deprovision, provision, unbind, update
-from instances.operations.catalog import catalog_document, check_plan
+from instances.operations.catalog import check_plan
 from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
 from osbapi.authentication import PlatformAuthentication
@@ -78,9 +78,9 @@ class Unknown(PlatformView):
 class Catalog(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """The document, or 304 to a platform that has it already."""
-        content = JSONRenderer().render(catalog_document())
-        etag = responses.etag(content)
-        response = HttpResponse(content, content_type="application/json")
+        catalog = responses.catalog()
+        etag = catalog.etag
+        response = HttpResponse(catalog.content, content_type="application/json")
         conditional = get_conditional_response(request._request, etag, None, response)
         answer = conditional or response
         answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
@@ -171,7 +171,7 @@ class LastOperation(PlatformView):
         # Of this id's former instances too: a platform may ask for an old one.
         rows = Operation.objects.filter(
             instance__key=instance.key, kind__in=responses.POLLED
-        )
+        ).only("kind", "state", "steps", "error")
         named = _find_named(rows, request.query_params.get("operation"))
         return responses.last_operation(
             named or rows.filter(instance=instance).latest("created_at")
@@ -206,7 +206,6 @@ class Binding(PlatformView):
         )
         if operation is not None:
             _succeeded(run_now(operation))
-            binding = ServiceBinding.objects.get(pk=binding.pk)
         return responses.bound(binding, status=201 if operation else 200)
 
     def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:

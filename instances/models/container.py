@@ -48,7 +48,8 @@ class ContainerQuerySet(models.QuerySet["Container"]):
             host__problem="",
             **{name: F(f"plan__{name}") for name in MADE_WITH},
         )
-        for container in ready.order_by("created_at")[:8]:
+        rows = ready.select_related("host", "lease")
+        for container in rows.order_by("created_at")[:8]:
             mine = self.filter(pk=container.pk, state=ContainerState.STANDBY)
             if mine.update(state=ContainerState.ADOPTING):
                 container.state = ContainerState.ADOPTING

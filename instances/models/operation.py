@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -67,8 +68,9 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         binding: ServiceBinding | None = None,
         request: dict[str, Any] | None = None,
         owner: str = "",
+        step: str = "",
     ) -> "Operation":
-        """Record the work, claimed at once if an owner is given.
+        """Record the work, claimed at once if an owner is given, with its first step.
 
         Raise ConcurrencyError if an operation that excludes it is unfinished.
         Belongs into the transaction that records what the work is about.
@@ -91,6 +93,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             operation.owner, operation.attempts = owner, 1
             operation.started_at = Now()
             operation.leased_until = Now() + _lease()
+            operation.steps = [_step(step)] if step else []
         try:
             with transaction.atomic():
                 operation.save(force_insert=True)
@@ -98,12 +101,12 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             raise errors.ConcurrencyError(
                 detail=f"{instance} has an unfinished operation"
             ) from None
-        return self.get(pk=operation.pk)
+        operation.forget("not_before", "deadline_at", "started_at", "leased_until")
+        return operation
 
     def claim_next(self, owner: str) -> "Operation | None":
         """Claim what is due, deletions first; None if there is nothing."""
-        due = self.claimable().order_by("-is_urgent", "created_at")
-        for operation in due[:8]:
+        for operation in self.raw(*_due()):
             if operation.claim(owner):
                 return operation
         return None
@@ -242,6 +245,14 @@ class Operation(models.Model):
         )
         if not held.update(**changes):
             raise errors.LeaseLost(detail=f"operation {self.pk} has another owner")
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.forget("leased_until", "not_before", "finished_at")
+
+    def forget(self, *names: str) -> None:
+        """Let what the database's clock has set be read when it is asked for."""
+        for name in names:
+            self.__dict__.pop(name, None)
 
     def hold(self) -> None:
         """Prolong the lease. Raise LeaseLost."""
@@ -249,8 +260,9 @@ class Operation(models.Model):
 
     def note(self, text: str) -> None:
         """Add a step to the progress. Raise LeaseLost."""
-        self.steps = [*self.steps, {"at": timezone.now().isoformat(), "text": text}]
-        self.write(steps=self.steps, leased_until=Now() + _lease())
+        if self.attempts == len(self.steps) == 1 and self.last_step == text:
+            return  # Recorded with the wish, a moment ago.
+        self.write(steps=[*self.steps, _step(text)], leased_until=Now() + _lease())
 
     def succeed(self) -> None:
         self._finish(OperationState.SUCCEEDED, error="", detail="")
@@ -267,7 +279,6 @@ class Operation(models.Model):
             finished_at=Now(),
             **changes,
         )
-        self.state = state
 
     def retry_later(self, error: errors.BrokerError, *, delay_s: float) -> None:
         """Back into the queue, with what went wrong this time."""
@@ -279,7 +290,17 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
-        self.state = OperationState.QUEUED
+
+
+@cache
+def _due() -> tuple[str, tuple[Any, ...]]:
+    # Compiled once: idle workers ask many times a second.
+    due = Operation.objects.claimable().order_by("-is_urgent", "created_at")
+    return due[:8].query.sql_with_params()
+
+
+def _step(text: str) -> dict[str, str]:
+    return {"at": timezone.now().isoformat(), "text": text}
 
 
 def _lease() -> timedelta:

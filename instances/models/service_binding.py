@@ -35,7 +35,10 @@ class ServiceBindingQuerySet(models.QuerySet["ServiceBinding"]):
     def find_live(
         self, instance: ServiceInstance, guid: str
     ) -> "ServiceBinding | None":
-        return self.filter(live_key=binding_key(instance, guid)).first()
+        try:
+            return self.get(live_key=binding_key(instance, guid))
+        except self.model.DoesNotExist:
+            return None
 
     def get_live(self, instance: ServiceInstance, guid: str) -> "ServiceBinding":
         """Raise NotFound."""

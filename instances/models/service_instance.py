@@ -27,8 +27,16 @@ class InstanceState(models.TextChoices):
 
 class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
     def find_live(self, guid: str) -> "ServiceInstance | None":
-        rows = self.select_related("plan__offering", "container__host")
-        return rows.filter(live_key=digest(guid)).first()
+        rows = self.select_related(
+            "plan__offering", "container__host", "container__lease"
+        )
+        return rows.find(live_key=digest(guid))
+
+    def find(self, **lookup: str) -> "ServiceInstance | None":
+        try:
+            return self.get(**lookup)  # unlike first(), without sorting
+        except self.model.DoesNotExist:
+            return None
 
     def get_live(self, guid: str) -> "ServiceInstance":
         """Raise NotFound."""
@@ -37,10 +45,25 @@ class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
             raise errors.NotFound("There is no such service instance.")
         return instance
 
+    def lock(self, instance: "ServiceInstance") -> None:
+        """Lock its row until the transaction ends.
+
+        Raise ConcurrencyError if it is not what it was when it was read.
+        """
+        rows = self.select_for_update().order_by().filter(pk=instance.pk)
+        now = rows.values_list("live_key", "state", "plan_id", "container_id")
+        seen = (instance.live_key, instance.state)
+        if list(now) != [(*seen, instance.plan_id, instance.container_id)]:
+            raise errors.ConcurrencyError(detail=f"{instance} has just changed")
+
     def find_last(self, guid: str) -> "ServiceInstance | None":
-        """The live one of that id, else the one that went last."""
-        rows = self.filter(key=digest(guid)).order_by("-created_at", "-pk")
-        return self.find_live(guid) or rows.first()
+        """The live one of that id, else the one that went last; id and plan only."""
+        rows, key = (
+            self.select_related("plan").only("key", "plan__offering"),
+            digest(guid),
+        )
+        gone = rows.filter(key=key).order_by("-created_at", "-pk")
+        return rows.find(live_key=key) or gone.first()
 
 
 class ServiceInstance(StatefulModel):

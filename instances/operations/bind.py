@@ -22,6 +22,8 @@ from instances.operations.parameters import check as check_parameters
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
+STEP = "creating the user"
+
 
 def accept(
     *,
@@ -50,12 +52,14 @@ def accept(
         password=new_secret(),
     )
 
-    @transaction.atomic
     def attempt() -> tuple[ServiceBinding, Operation | None]:
-        instance = ServiceInstance.objects.get_live(instance_guid)
-        # Locked, so that no exclusive operation begins before ours is recorded.
-        ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-        instance.refresh_from_db(fields=["state"])
+        # Read before: on SQLite, a transaction keeps all others waiting.
+        return locked(ServiceInstance.objects.get_live(instance_guid))
+
+    @transaction.atomic
+    def locked(instance: ServiceInstance) -> tuple[ServiceBinding, Operation | None]:
+        # So that no exclusive operation begins before ours is recorded.
+        ServiceInstance.objects.lock(instance)
         existing = ServiceBinding.objects.find_live(instance, guid)
         own_ids = ("", "")
         if predecessor_guid:
@@ -88,7 +92,7 @@ def _record(
     app = wish.app_guid
     AuditEvent.record(actor, "bind", instance, binding=wish.guid, app=app)
     return Operation.objects.enqueue(
-        Kind.BIND, instance, binding=wish, actor=actor, owner=owner
+        Kind.BIND, instance, binding=wish, actor=actor, owner=owner, step=STEP
     )
 
 
@@ -146,7 +150,7 @@ def _perform(work: Work) -> None:
     container = instance.container
     user = user_of(binding, instance)
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    work.step("creating the user")
+    work.step(STEP)
     engine.create_user(endpoint, user)
     credentials = engine.credentials(endpoint.host, endpoint.port, user)
     with work.succeeding():

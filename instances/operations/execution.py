@@ -44,37 +44,39 @@ def run(
     *,
     is_stopping: Callable[[], bool] = lambda: False,
     once: bool = False,
+    is_new: bool = False,
 ) -> None:
     """Make one attempt at a claimed operation. What goes wrong ends in its row.
 
-    With once there is no other attempt, except at what is never given up.
+    With once there is no other attempt, except at what is never given up. One that
+    is new, accepted a moment ago, is not asked whether its time is over.
     """
     verb = VERBS[operation.kind]
     work = Work(operation, is_stopping=is_stopping)
     try:
-        _attempt(verb, work, once=once)
+        _attempt(verb, work, once=once, is_new=is_new)
     except errors.LeaseLost:
         logger.warning("operation=%s was taken away; cleaning up", operation.pk)
+        operation.refresh_from_db()
         _clean_up(verb, work)
     except errors.Interrupted:
         Operation.objects.release(operation.owner)
 
 
 def run_now(operation: Operation, *, once: bool = True) -> Operation:
-    """Make the attempt inside the request, then read how it went.
+    """Make the attempt inside the request that has accepted it; return how it went.
 
     The operation must be claimed by web_owner(). A failed attempt stays in the
     queue if its kind is never given up.
     """
-    run(operation, once=once)
-    operation.refresh_from_db()
+    run(operation, once=once, is_new=True)
     return operation
 
 
-def _attempt(verb: Verb, work: Work, *, once: bool) -> None:
+def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:
     operation = work.operation
     try:
-        if _is_spent(verb, operation):
+        if not is_new and _is_spent(verb, operation):
             raise _last_error(operation)
         verb.perform(work)
     except errors.Stopped:

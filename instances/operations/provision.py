@@ -23,6 +23,8 @@ from instances.operations.parameters import check as check_parameters
 from instances.operations.starting import READY_LIMIT_S, start, wait_until_ready
 from instances.operations.work import Verb, Work
 
+ADOPTING = "creating the database in a standby container"
+
 
 def accept(
     *,
@@ -83,14 +85,16 @@ def _record(
 ) -> Operation:
     """All rows or none: a standby container is claimed with the instance."""
     plan = wish.plan
-    ServicePlan.objects.select_for_update().get(pk=plan.pk)
+    list(ServicePlan.objects.select_for_update().filter(pk=plan.pk).values_list("pk"))
     check_limits(plan, wish.organization_guid)
     if adopter:
         wish.container = Container.objects.claim_standby(plan)
     wish.save(force_insert=True)
     AuditEvent.record(actor, "provision", wish, plan=str(plan))
+    if wish.container is None:
+        return Operation.objects.enqueue(Kind.PROVISION, wish, actor=actor, owner=owner)
     return Operation.objects.enqueue(
-        Kind.PROVISION, wish, actor=actor, owner=adopter if wish.container else owner
+        Kind.PROVISION, wish, actor=actor, owner=adopter, step=ADOPTING
     )
 
 
@@ -121,12 +125,12 @@ def _perform(work: Work) -> None:
     instance, state = work.operation.instance, Container.State
     container = _placed(work, instance)
     if container.state == state.ADOPTING:
-        _adopt(work, instance, container)
+        needs_restart = _adopt(work, instance, container)
     else:
         _start(work, instance, container)
-    work.step("creating the database")
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    if engine.create_database(endpoint, instance.database, instance.parameters):
+        work.step("creating the database")
+        needs_restart = _create_database(instance, container)
+    if needs_restart:
         work.step("restarting the database for its parameters")
         hosts.connect(container.host).restart(container.name)
         wait_until_ready(container, step=work.step, check=work.check)
@@ -140,11 +144,16 @@ def _perform(work: Work) -> None:
         )
 
 
-def _adopt(work: Work, instance: ServiceInstance, container: Container) -> None:
-    """Log in anew: a standby may have died, and is nobody's then (FAILURES F65)."""
-    work.step("adopting a standby container")
+def _create_database(instance: ServiceInstance, container: Container) -> bool:
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    return engine.create_database(endpoint, instance.database, instance.parameters)
+
+
+def _adopt(work: Work, instance: ServiceInstance, container: Container) -> bool:
+    """A standby may have died, and is nobody's then (FAILURES F65)."""
+    work.step(ADOPTING)
     try:
-        get_engine(container.engine).check(hosts.endpoint(container))
+        return _create_database(instance, container)
     except errors.EngineUnreachable:
         _abandon(work, instance, container)
         raise
@@ -158,15 +167,15 @@ def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
         if _is_another_host(container.host):
             _abandon(work, instance, container)
         raise
-    container.host.note_contact()
+    if container.host.problem:
+        container.host.note_contact()
     wait_until_ready(container, step=work.step, check=work.check, limit_s=READY_LIMIT_S)
 
 
 def _placed(work: Work, instance: ServiceInstance) -> Container:
     """The container's row: an earlier attempt's, or a new one."""
     if instance.container is None:
-        work.step("choosing a host and a port")
-        with work.fenced():
+        with work.fenced("choosing a host and a port"):
             instance.container = placement.place(instance.plan)
             instance.save(update_fields=["container"])
     return instance.container

@@ -20,6 +20,7 @@ from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
 GONE = "This service binding does not exist any more."
+STEP = "dropping the user and ending its sessions"
 
 
 def accept(
@@ -38,22 +39,17 @@ def accept(
     """
 
     def attempt() -> Operation:
+        # Read before: on SQLite, a transaction keeps all others waiting.
+        instance, binding = _read(instance_guid, guid)
+        check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
         with transaction.atomic():
-            instance = ServiceInstance.objects.find_live(instance_guid)
-            if instance is None:
-                raise errors.Gone(GONE)
-            binding = ServiceBinding.objects.find_live(instance, guid)
-            if binding is None:
-                raise errors.Gone(GONE)
-            check_plan(
-                instance, offering_id=offering_id, plan_id=plan_id, or_former=True
-            )
-            ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-            waiting = _under_way(binding)
-            if waiting is not None:
-                return _taken_up(waiting, owner)
+            ServiceInstance.objects.lock(instance)
+            under_way = Operation.objects.filter(exclusive_binding=binding).first()
+            if under_way is not None and under_way.kind == Kind.UNBIND:
+                return _taken_up(under_way, owner)
             _refuse_excluded(instance)
-            binding.operations.all().cancel("The service binding is being deleted.")
+            if under_way is not None:
+                binding.operations.all().cancel("The service binding is being deleted.")
             binding.move(
                 ServiceBinding.State.DELETING,
                 only_from=(
@@ -65,14 +61,22 @@ def accept(
             )
             AuditEvent.record(actor, "unbind", instance, binding=guid)
             return Operation.objects.enqueue(
-                Kind.UNBIND, instance, binding=binding, actor=actor, owner=owner
+                *(Kind.UNBIND, instance),
+                binding=binding,
+                actor=actor,
+                owner=owner,
+                step=STEP,
             )
 
     return until_free(attempt)
 
 
-def _under_way(binding: ServiceBinding) -> Operation | None:
-    return binding.operations.unfinished().filter(kind=Kind.UNBIND).first()
+def _read(instance_guid: str, guid: str) -> tuple[ServiceInstance, ServiceBinding]:
+    try:
+        instance = ServiceInstance.objects.get_live(instance_guid)
+        return instance, ServiceBinding.objects.get_live(instance, guid)
+    except errors.NotFound:
+        raise errors.Gone(GONE) from None
 
 
 def _taken_up(waiting: Operation, owner: str) -> Operation:
@@ -93,7 +97,7 @@ def _perform(work: Work) -> None:
     assert binding is not None
     container = instance.container
     if container is not None and container.state != Container.State.GONE:
-        work.step("dropping the user and ending its sessions")
+        work.step(STEP)
         drop_user(container, binding)
     with work.succeeding():
         binding.move(

@@ -46,14 +46,19 @@ class Work:
             raise errors.Interrupted
 
     @contextmanager
-    def fenced(self) -> Iterator[None]:
+    def fenced(self, step: str = "") -> Iterator[None]:
         """A transaction that only commits if this attempt still may write.
+
+        A step is said with it, and costs no commit of its own.
 
         The operation's row comes first, so that a cancellation waits for it or
         is seen by it, and no two transactions lock rows in different orders.
         """
         with transaction.atomic():
-            self.operation.hold()
+            if step:
+                self.step(step)
+            else:
+                self.operation.hold()
             yield
 
     @contextmanager

@@ -27,7 +27,7 @@ class AdoptTest(StandbyTestCase):
         instance = ServiceInstance.objects.get()
         assert instance.container.name in ready and instance.container.port
         assert list(self.world.container_of(instance).databases) == [instance.database]
-        assert self.faults.calls == ["check", "create_database"]
+        assert self.faults.calls == ["create_database"]
         self.log_in(self.bound(instance)).write(instance.database)
 
     def test_the_oldest_goes_first_and_is_replaced(self):
@@ -94,13 +94,9 @@ class AdoptTest(StandbyTestCase):
 
     def test_a_web_process_that_dies_leaves_it_to_the_worker(self):
         """F22, F58."""
-        for number, (call, moment) in enumerate(
-            (call, moment)
-            for call in ("check", "create_database")
-            for moment in (BEFORE, AFTER)
-        ):
+        for number, moment in enumerate((BEFORE, AFTER)):
             self.replenish()
-            self.faults.on(call, Crash(), moment=moment)
+            self.faults.on("create_database", Crash(), moment=moment)
             with pytest.raises(Crash):
                 self.adopted(f"i-{number}")
             row = ServiceInstance.objects.get(guid=f"i-{number}").container
@@ -123,7 +119,7 @@ class AdoptTest(StandbyTestCase):
     def test_a_deprovision_overtakes_an_adoption(self):
         """F12, F68."""
         operation = self.accept_provision(adopter=ADOPTER).operations.get()
-        self.faults.on("check", lambda: self.delete("i-1"))
+        self.faults.on("create_database", lambda: self.delete("i-1"))
         run(operation)
         drain()
         assert len(self.names()) == 1
