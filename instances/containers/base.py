@@ -11,7 +11,10 @@ BROKER_LABEL = "brokersite.broker"
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container to be. It holds no secret: environment and labels are public."""
+    """A container to be. Its command, environment and labels are public.
+
+    They hold no secret, unless an operator's own template puts one there.
+    """
 
     name: str
     image: str
@@ -24,6 +27,8 @@ class ContainerSpec:
     cpus: float
     pids: int
     labels: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    """Arguments for the image's entry point; none: the image's own."""
 
 
 @dataclass(frozen=True)
