@@ -74,15 +74,20 @@ def bound(
     binding: ServiceBinding, *, status: int = 200, with_parameters: bool = False
 ) -> Response:
     credentials: Any = binding.credentials
-    document: dict[str, Any] = {
-        "credentials": credentials,
-        "endpoints": [
-            {"host": credentials["host"], "ports": [str(credentials["port"])]}
-        ],
-    }
+    document: dict[str, Any] = {"credentials": credentials} | _present(
+        endpoints=_endpoints(credentials)
+    )
     if with_parameters:
         document |= _present(parameters=binding.parameters)
     return Response(document, status=status)
+
+
+def _endpoints(credentials: dict[str, Any]) -> list[dict[str, Any]]:
+    """None where an operator's template names them otherwise, or not at all."""
+    host, port = credentials.get("host"), credentials.get("port")
+    if not (isinstance(host, str) and isinstance(port, int)):
+        return []
+    return [{"host": host, "ports": [str(port)]}]
 
 
 def last_operation(operation: Operation) -> Response:

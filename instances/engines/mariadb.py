@@ -132,8 +132,8 @@ class MariaDB:
             cursor.execute("SELECT user FROM mysql.global_priv")
             return binding_users(str(row[0]) for row in cursor.fetchall())
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        return relational_credentials("mysql", host, port, user)
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
+        return relational_credentials("mysql", endpoint, user)
 
 
 @contextmanager

@@ -169,8 +169,8 @@ class Postgres:
             names = session.run("SELECT rolname FROM pg_roles")
             return binding_users(row[0] for row in names)
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        return relational_credentials("postgresql", host, port, user)
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
+        return relational_credentials("postgresql", endpoint, user)
 
 
 # The databases in which a role owns something or was given a right of its own.

@@ -2,7 +2,7 @@
 
 from instances import containers, errors
 from instances.containers import ContainerHost, ContainerSpec
-from instances.engines import Endpoint, get_engine
+from instances.engines import Configurable, Endpoint, Startup, get_engine
 from instances.models import Broker, Container, DockerHost
 
 
@@ -18,19 +18,21 @@ def endpoint(container: Container) -> Endpoint:
         host=container.host.database_host,
         port=container.port,
         admin_secret=container.admin_secret,
+        settings=container.settings,
     )
 
 
 def spec(container: Container) -> ContainerSpec:
     """The container as it is to be: from its own row, not from today's plan."""
-    engine = get_engine(container.engine)
     if container.port is None:
         raise errors.ContainerFailed(detail=f"{container} has no port")
+    startup = _startup(container)
     return ContainerSpec(
         name=container.name,
         image=container.image,
-        environment=engine.environment(container.admin_secret),
-        port=engine.port,
+        command=startup.command,
+        environment=startup.environment,
+        port=startup.port,
         publish_address=container.host.publish_address,
         publish_port=container.port,
         memory_mb=container.memory_mb,
@@ -41,6 +43,13 @@ def spec(container: Container) -> ContainerSpec:
             containers.BROKER_LABEL: str(Broker.this().broker_id),
         },
     )
+
+
+def _startup(container: Container) -> Startup:
+    engine = get_engine(container.engine)
+    if isinstance(engine, Configurable):
+        return engine.startup(endpoint(container))
+    return Startup(engine.port, engine.environment(container.admin_secret))
 
 
 def remove(container: Container) -> None:

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from instances import errors
-from instances.engines import get_engine
+from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
     AuditEvent,
@@ -92,7 +92,7 @@ def _perform(work: Work) -> None:
     assert binding is not None
     container = instance.container
     if container is not None and container.state != Container.State.GONE:
-        work.step("dropping the user and ending its sessions")
+        work.step(_step(container))
         _drop_user(container, binding)
     with work.succeeding():
         binding.move(
@@ -103,6 +103,12 @@ def _perform(work: Work) -> None:
             password="",
             credentials={},
         )
+
+
+def _step(container: Container) -> str:
+    if find_configurable(container.engine):
+        return "revoking nothing: other bindings share the credentials"
+    return "dropping the user and ending its sessions"
 
 
 def _drop_user(container: Container, binding: ServiceBinding) -> None:

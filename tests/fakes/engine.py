@@ -106,8 +106,8 @@ class FakeEngine:
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
         self._server(endpoint).users.pop(name, None)
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        return MariaDB().credentials(host, port, user)
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
+        return MariaDB().credentials(endpoint, user)
 
     def log_in(
         self, host: str, port: int, *, username: str, password: str
