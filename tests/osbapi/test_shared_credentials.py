@@ -60,6 +60,7 @@ class SharedCredentialsTest(PlatformTestCase):
         assert "takes no parameters" in answer.json()["description"]
 
     def test_rotation_is_not_offered_and_400(self):
+        """OSB-CHECKLIST 56."""
         (plan,) = catalog_document()["services"][0]["plans"]
         assert "binding_rotatable" not in plan
         self.ready()
@@ -69,6 +70,7 @@ class SharedCredentialsTest(PlatformTestCase):
         assert "share their credentials" in answer.json()["description"]
 
     def test_without_host_and_port_among_them_there_are_no_endpoints(self):
+        """OSB-CHECKLIST 117."""
         for credentials in ({"url": "any://${host}"}, {"host": ["a"], "port": "b"}):
             self.describe(credentials=credentials)
             guid = f"i-{len(credentials)}"
