@@ -104,12 +104,9 @@ def bound(
     binding: ServiceBinding, *, status: int = 200, with_parameters: bool = False
 ) -> Response:
     credentials: Any = binding.credentials
-    document: dict[str, Any] = {
-        "credentials": credentials,
-        "endpoints": [
-            {"host": credentials["host"], "ports": [str(credentials["port"])]}
-        ],
-    }
+    document: dict[str, Any] = {"credentials": credentials} | _present(
+        endpoints=_endpoints(credentials)
+    )
     if binding.expires_at and binding.renew_before:
         document["metadata"] = {
             "expires_at": _moment(binding.expires_at),
@@ -123,6 +120,14 @@ def bound(
 def _moment(at: datetime) -> str:
     """As OSB 2.17 has it, Binding Metadata Object: yyyy-mm-ddThh:mm:ss.sZ."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 100_000}Z"
+
+
+def _endpoints(credentials: dict[str, Any]) -> list[dict[str, Any]]:
+    """None where an operator's template names them otherwise, or not at all."""
+    host, port = credentials.get("host"), credentials.get("port")
+    if not (isinstance(host, str) and isinstance(port, int)):
+        return []
+    return [{"host": host, "ports": [str(port)]}]
 
 
 def last_operation(operation: Operation) -> Response:

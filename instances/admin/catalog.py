@@ -16,6 +16,7 @@ from instances.admin.base import Section, count_of, table
 from instances.admin.catalog_editing import PREVIEW_URL, CatalogAdmin
 from instances.admin.catalog_forms import ServiceOfferingForm, ServicePlanForm
 from instances.admin.catalog_preview import preview
+from instances.admin.catalog_settings import SettingsAdmin
 from instances.admin.html import (
     as_json,
     as_list,
@@ -158,7 +159,7 @@ class ServiceOfferingAdmin(CatalogAdmin):
 
 
 @admin.register(ServicePlan)
-class ServicePlanAdmin(CatalogAdmin):
+class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
     form = ServicePlanForm
     list_display = [
         "name",

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import ProtectedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -45,7 +46,7 @@ class CatalogAdmin(ConsoleAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if not self._may_edit(request):
-            return [name for _, part in self.read_fieldsets for name in part["fields"]]
+            return flatten_fieldsets(self.get_fieldsets(request, obj))
         return (*self.shown_fields, *self.fixed_fields) if obj else self.shown_fields
 
     def get_form(

@@ -51,6 +51,48 @@ class LinesField(forms.CharField):
         return super().has_changed([] if initial is None else initial, data)
 
 
+class ArgumentsField(LinesField):
+    """Arguments of a command, one on each line, or as a JSON list."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": box(4, is_code=True), **kwargs})
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        text = "\n".join(map(str, value))
+        is_same = not text.startswith("[") and super().to_python(text) == value
+        return text if is_same else json.dumps(value, ensure_ascii=False)
+
+    def to_python(self, value: Any) -> Any:
+        text = str(value or "").strip()
+        return _parse_json(text) if text.startswith("[") else super().to_python(value)
+
+
+class VariablesField(forms.CharField):
+    """Variables such as NAME=value, one on each line, or as a JSON object."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"widget": box(4, is_code=True), **kwargs})
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        text = "\n".join(f"{name}={value}" for name, value in value.items())
+        try:
+            is_same = not text.startswith("{") and _variables(text) == value
+        except ValidationError:
+            is_same = False
+        return text if is_same else json.dumps(value, indent=2, ensure_ascii=False)
+
+    def to_python(self, value: Any) -> Any:
+        text = (super().to_python(value) or "").strip()
+        return _parse_json(text) if text.startswith("{") else _variables(text)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed({} if initial is None else initial, data)
+
+
 class ObjectField(forms.JSONField):
     """A JSON object; an empty one is shown as nothing."""
 
@@ -121,6 +163,17 @@ def _parse_json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValidationError(f"This is not JSON: {error}") from None
+
+
+def _variables(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, separator, value = line.partition("=")
+        if not separator or name in found:
+            reason = "there already" if separator else "no variable"
+            raise ValidationError(f"“{line}” is {reason}. Write it like NAME=value.")
+        found[name] = value
+    return found
 
 
 def _parse_line(line: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from instances.admin.catalog_fields import (
     ParagraphField,
     wide,
 )
+from instances.admin.catalog_settings import SettingsForm
 from instances.engines import ENGINES
 from instances.models import ServiceOffering, ServicePlan
 
@@ -110,7 +111,8 @@ class ServiceOfferingForm(CatalogForm):
     }
     engine = forms.ChoiceField(
         choices=lambda: [(name, name) for name in sorted(ENGINES)],
-        help_text="Which kind of database its containers run.",
+        help_text="Which kind of database its containers run. generic runs any image "
+        "that a plan describes; all bindings of an instance share their credentials.",
     )
     tags = LinesField(
         required=False,
@@ -188,7 +190,7 @@ class ServiceOfferingForm(CatalogForm):
         }
 
 
-class ServicePlanForm(CatalogForm):
+class ServicePlanForm(SettingsForm, CatalogForm):
     keys = {"display_name": "displayName", "bullets": "bullets", "costs": "costs"}
     offering = forms.ModelChoiceField(
         ServiceOffering.objects.all(),

@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from instances.admin.base import ReadOnlyAdmin, Section
-from instances.admin.html import badge, link, moment
+from instances.admin.html import as_json, badge, link, moment
 from instances.admin.live import live
 from instances.models import Container
 
@@ -58,7 +58,12 @@ class ContainerAdmin(ReadOnlyAdmin):
         ),
         (
             "Made with",
-            {"fields": ["plan_link", "engine", "image", "memory_mb", "cpus", "pids"]},
+            {
+                "fields": [
+                    *("plan_link", "engine", "image", "settings_json"),
+                    *("memory_mb", "cpus", "pids"),
+                ]
+            },
         ),
     ]
 
@@ -92,6 +97,10 @@ class ContainerAdmin(ReadOnlyAdmin):
     @admin.display(description="plan", ordering="plan__name")
     def plan_link(self, row: Container) -> SafeString:
         return link(row.plan)
+
+    @admin.display(description="settings")
+    def settings_json(self, row: Container) -> SafeString:
+        return as_json(row.settings)
 
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: Container) -> SafeString:

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin import tables
+from instances.admin import sharing, tables
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import as_json, badge, isolated, link, moment, whole
 from instances.models import ServiceBinding
@@ -19,7 +19,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
     list_filter = ["state", "created_at"]
     search_fields = ["guid", "app_guid", "instance__guid", "instance__instance_name"]
     search_help_text = "GUID of binding, app or service instance, instance name"
-    list_select_related = ["instance"]
+    list_select_related = ["instance__plan__offering"]
     empty_text = (
         "No app is bound to a service instance yet. "
         "Each binding that cf bind-service makes will be here."
@@ -79,7 +79,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="database user")
     def user(self, row: ServiceBinding) -> str:
-        return row.username
+        return sharing.user(row.instance, row.username)
 
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: ServiceBinding) -> SafeString:

@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import behind, deprovision, tables
+from instances.admin import behind, deprovision, sharing, tables
 from instances.admin.base import ReadOnlyAdmin, Section, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -100,6 +100,14 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
             {"fields": ["parameters_json", "context_json"], "classes": ["collapse"]},
         ),
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or not sharing.is_sharing(obj):
+            return self.fieldsets
+        first, (title, options), *others = self.fieldsets
+        fields = [name for name in options["fields"] if name != "database"]
+        shown = {"fields": fields, "description": sharing.NOTICE}
+        return [first, (title, shown), *others]
 
     def annotations(self) -> dict[str, Any]:
         bound = ServiceBinding.objects.exclude(state=ServiceBinding.State.GONE)

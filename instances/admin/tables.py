@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from instances.admin import sharing
 from instances.admin.base import Section, secret_columns, table
 from instances.admin.html import NOTHING, badge, isolated, link, list_url, moment, span
 from instances.models import (
@@ -57,7 +58,7 @@ def bindings(instance: ServiceInstance) -> Section:
                 link(row),
                 badge(row.state, row.get_state_display()),
                 isolated(row.app_guid),
-                row.username,
+                sharing.user(instance, row.username),
                 moment(row.created_at),
             )
             for row in rows[:MOST_ROWS]

@@ -14,7 +14,10 @@ BACKUP_LABEL = "brokersite.backup"
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container to be. It holds no secret: environment and labels are public."""
+    """A container to be. Its command, environment and labels are public.
+
+    They hold no secret, unless an operator's own template puts one there.
+    """
 
     name: str
     image: str
@@ -30,6 +33,8 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     restarts: bool = True
     """Whether Docker starts it again when it has ended by itself."""
+    command: tuple[str, ...] = ()
+    """Arguments for the image's entry point; none: the image's own."""
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,7 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
     return {
         "image": spec.image,
         "name": spec.name,
+        "command": list(spec.command) or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
         "ports": [spec.port],

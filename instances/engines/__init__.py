@@ -3,11 +3,29 @@
 from importlib import import_module
 
 from instances import errors
-from instances.engines.base import Endpoint, Engine, User, new_secret
+from instances.engines.base import (
+    Configurable,
+    Endpoint,
+    Engine,
+    Startup,
+    User,
+    new_secret,
+)
 
-__all__ = ["ENGINES", "Endpoint", "Engine", "User", "get_engine", "new_secret"]
+__all__ = [
+    "ENGINES",
+    "Configurable",
+    "Endpoint",
+    "Engine",
+    "Startup",
+    "User",
+    "find_configurable",
+    "get_engine",
+    "new_secret",
+]
 
 _MODULES = (
+    "generic",
     "mariadb",
     "postgres",
     "redis",
@@ -24,3 +42,9 @@ def get_engine(name: str) -> Engine:
         known = ", ".join(sorted(ENGINES))
         raise errors.InvalidRequest(f"engine: {name!r} is not one of {known}")
     return ENGINES[name]
+
+
+def find_configurable(name: str) -> Configurable | None:
+    """The engine, if it takes settings of the plan."""
+    engine = ENGINES.get(name)
+    return engine if isinstance(engine, Configurable) else None

@@ -7,8 +7,8 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from instances import errors
 from instances.engines import parameters as engine_parameters
@@ -28,6 +28,18 @@ class Endpoint:
     host: str
     port: int
     admin_secret: str
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Those of the plan that its container was made with, for a Configurable engine."""
+
+
+@dataclass(frozen=True)
+class Startup:
+    """What a container is started with."""
+
+    port: int
+    """Where the server listens inside."""
+    environment: Mapping[str, str]
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,7 @@ class Engine(Protocol):
     def users(self, endpoint: Endpoint) -> set[str]:
         """The names of the bindings' users that exist."""
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         """The document that an app gets, in the field's usual keys."""
 
     def real_data_path(self, endpoint: Endpoint) -> str:
@@ -140,6 +152,20 @@ class Engine(Protocol):
         With that in its environment the image takes no connection from outside: it
         starts, prints what read_inventory reads, and ends. It holds no secret.
         """
+
+
+@runtime_checkable
+class Configurable(Engine, Protocol):
+    """An engine that knows nothing of its images: settings of the plan describe them.
+
+    It makes no users: all bindings of a service instance share what it generates.
+    """
+
+    def mistakes(self, settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What is wrong with them: the setting, and a sentence that names the cure."""
+
+    def startup(self, endpoint: Endpoint) -> Startup:
+        """In place of `port` and `environment`. Raise ContainerFailed."""
 
 
 def new_secret() -> str:
@@ -190,10 +216,10 @@ def binding_users(names: Iterable[str]) -> set[str]:
 
 
 def relational_credentials(
-    scheme: str, host: str, port: int, user: User
+    scheme: str, endpoint: Endpoint, user: User
 ) -> dict[str, Any]:
     """The keys of the 2014 broker, and those that buildpacks look for."""
-    address = f"{scheme}://{host}:{port}/{user.database}"
+    address = f"{scheme}://{endpoint.host}:{endpoint.port}/{user.database}"
     jdbc = f"jdbc:{address}?user={user.name}&password={user.password}"
     return {
         "uri": address.replace("://", f"://{user.name}:{user.password}@"),
@@ -201,15 +227,15 @@ def relational_credentials(
         "jdbcUrl": jdbc,
         "name": user.database,
         "database": user.database,
-        **login(host, port, user),
+        **login(endpoint, user),
     }
 
 
-def login(host: str, port: int, user: User) -> dict[str, Any]:
+def login(endpoint: Endpoint, user: User) -> dict[str, Any]:
     return {
-        "host": host,
-        "hostname": host,
-        "port": port,
+        "host": endpoint.host,
+        "hostname": endpoint.host,
+        "port": endpoint.port,
         "user": user.name,
         "username": user.name,
         "password": user.password,

@@ -33,6 +33,11 @@ def schema(title: str, **properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def nothing(title: str, reason: str) -> dict[str, Any]:
+    """No property at all, with a sentence for who gives one."""
+    return {**schema(title), "description": reason}
+
+
 def choice(title: str, description: str, values: Iterable[str]) -> dict[str, Any]:
     words = {"title": title, "description": description}
     return {**words, "type": "string", "enum": list(values)}

@@ -164,8 +164,8 @@ class Postgres:
             names = session.run("SELECT rolname FROM pg_roles")
             return binding_users(row[0] for row in names)
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        return relational_credentials("postgresql", host, port, user)
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
+        return relational_credentials("postgresql", endpoint, user)
 
     def real_data_path(self, endpoint: Endpoint) -> str:
         with open_session(endpoint) as session:

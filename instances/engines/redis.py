@@ -152,13 +152,14 @@ class Redis:
         with _session(endpoint) as ask:
             return binding_users(ask("ACL USERS"))
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         """Clients must send the user's name too: the default user is off."""
+        address = f"{endpoint.host}:{endpoint.port}"
         return {
-            "uri": f"redis://{user.name}:{user.password}@{host}:{port}/0",
+            "uri": f"redis://{user.name}:{user.password}@{address}/0",
             "name": "0",
             "database": "0",
-            **login(host, port, user),
+            **login(endpoint, user),
         }
 
     def real_data_path(self, endpoint: Endpoint) -> str:

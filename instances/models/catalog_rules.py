@@ -148,6 +148,16 @@ def image(value: Any) -> Iterator[Mistake]:
         yield "image", "Remove the spaces: an image is named like mariadb:10.11."
 
 
+def settings(value: Any) -> Iterator[Mistake]:
+    """What they mean, the engine knows."""
+    if not isinstance(value, dict):
+        yield "settings", 'Give an object, such as {"port": 8080}.'
+    elif not is_sendable(value):
+        yield "settings", "Remove what JSON cannot carry: NaN, infinity, NUL."
+    elif len(json.dumps(value, ensure_ascii=False).encode()) > LARGEST_METADATA:
+        yield "settings", "Give less than 64 KiB."
+
+
 def schema(value: Any) -> Iterator[str]:
     """What is wrong with the JSON schema of parameters."""
     if not isinstance(value, dict):

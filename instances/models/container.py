@@ -1,5 +1,6 @@
 """Containers: one row for every container that this broker ever creates."""
 
+import json
 import uuid
 from datetime import timedelta
 
@@ -15,8 +16,15 @@ from instances.models.docker_host import DockerHost
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
 
-MADE_WITH = ("image", "memory_mb", "cpus", "pids")
+MADE_WITH = ("image", "settings", "memory_mb", "cpus", "pids")
 """What a container takes from its plan, and a standby must still have in common."""
+
+
+def is_same(has: object, says: object) -> bool:
+    """As the database has it: to Python, 1 is True."""
+    if isinstance(has, dict):
+        return json.dumps(has, sort_keys=True) == json.dumps(says, sort_keys=True)
+    return has == says
 
 
 class ContainerState(models.TextChoices):
@@ -65,8 +73,8 @@ class ContainerQuerySet(models.QuerySet["Container"]):
 class Container(StatefulModel):
     """A database's container. The row comes first; its id is the label.
 
-    Image and limits are those it was made with: editing the plan does not
-    change them.
+    Image, settings and limits are those it was made with: editing the plan does
+    not change them.
     """
 
     State = ContainerState
@@ -80,6 +88,7 @@ class Container(StatefulModel):
     )
     engine = models.CharField(max_length=50)
     image = models.CharField(max_length=255)
+    settings = models.JSONField(default=dict, blank=True)
     memory_mb = models.PositiveIntegerField("memory (MiB)")
     cpus = models.DecimalField("CPUs", max_digits=5, decimal_places=2)
     pids = models.PositiveIntegerField("processes")
@@ -148,7 +157,9 @@ class Container(StatefulModel):
         return (
             plan is not None
             and self.engine == plan.offering.engine
-            and all(getattr(self, name) == getattr(plan, name) for name in MADE_WITH)
+            and all(
+                is_same(getattr(self, name), getattr(plan, name)) for name in MADE_WITH
+            )
         )
 
     def claim(self) -> bool:

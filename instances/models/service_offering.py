@@ -1,5 +1,6 @@
 """The catalog: what this broker offers to platforms."""
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -67,6 +68,8 @@ class ServicePlan(BackupPolicy):
     free = models.BooleanField(default=True)
     metadata = models.JSONField(default=dict, blank=True)
     image = models.CharField(max_length=255)
+    settings = models.JSONField(default=dict, blank=True)
+    """How the image is started, if the offering's engine has to be told."""
     memory_mb = models.PositiveIntegerField(
         "memory (MiB)", default=256, validators=[MinValueValidator(64)]
     )
@@ -129,10 +132,13 @@ class ServicePlan(BackupPolicy):
 
     def clean(self) -> None:
         catalog_rules.refuse(self._mistakes())
+        # Some databases compare JSON as text.
+        self.settings = json.loads(json.dumps(self.settings, sort_keys=True))
 
     def _mistakes(self) -> Iterator[Mistake]:
         yield from catalog_rules.texts(self, "name", "description", "image")
         yield from catalog_rules.image(self.image)
+        yield from catalog_rules.settings(self.settings)
         yield from catalog_rules.plan_metadata(self.metadata)
         yield from catalog_rules.maintenance(
             self.maintenance_version, self.maintenance_description

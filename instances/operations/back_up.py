@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from instances import containers, errors
-from instances.engines import get_engine
+from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
     AuditEvent,
@@ -34,14 +34,22 @@ POLL_S = 0.2
 def accept(
     instance: ServiceInstance, *, trigger: str, actor: Actor, note: str = ""
 ) -> Backup:
-    """Record the wish. Raise InvalidRequest, ConcurrencyError."""
+    """Record the wish. Raise BackupRefused, ConcurrencyError."""
     with transaction.atomic():
         locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         if locked.state != ServiceInstance.State.READY:
             raise errors.ConcurrencyError(detail=f"{instance} is {locked.state}")
+        if not is_possible(locked):
+            raise errors.BackupRefused(
+                "Nothing is known of the data in this image: no backup could be proved."
+            )
         AuditEvent.record(actor, "back up", instance, trigger=trigger, note=note)
         operation = Operation.objects.enqueue(Kind.BACK_UP, locked, actor=actor)
         return record(operation, trigger=trigger, note=note)
+
+
+def is_possible(instance: ServiceInstance) -> bool:
+    return find_configurable(instance.plan.offering.engine) is None
 
 
 def record(

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from instances import errors
-from instances.engines import User, get_engine, new_secret
+from instances.engines import User, find_configurable, get_engine, new_secret
 from instances.models import (
     WORKER,
     Actor,
@@ -103,6 +103,11 @@ def _succeed_to(
     existing: ServiceBinding | None,
 ) -> None:
     """Take over what a rotation does not say again (OSB 2.17, Binding Rotation)."""
+    if find_configurable(instance.plan.offering.engine):
+        raise errors.InvalidRequest(
+            "predecessor_binding_id: bindings of this service share their credentials, "
+            "so that rotating one would change nothing."
+        )
     predecessor = ServiceBinding.objects.find_live(instance, guid)
     if existing is not None and existing.predecessor is not None:
         # A repeat: the predecessor may have been deleted since.
@@ -152,7 +157,7 @@ def _perform(work: Work) -> None:
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     work.step(STEP)
     engine.create_user(endpoint, user)
-    credentials = engine.credentials(endpoint.host, endpoint.port, user)
+    credentials = engine.credentials(endpoint, user)
     with work.succeeding():
         binding.move(
             ServiceBinding.State.READY,

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from instances import errors
-from instances.engines import ENGINES, Engine
+from instances.engines import ENGINES, Engine, find_configurable
 from instances.models import (
     Kind,
     ServiceInstance,
@@ -17,6 +17,7 @@ from instances.models import (
     ServicePlan,
     catalog_rules,
 )
+from instances.operations import plan_settings
 
 SCHEMAS = {
     "service_instance": {"create": "create_schema", "update": "update_schema"},
@@ -92,6 +93,8 @@ def _offered() -> list[ServiceOffering]:
 
 def _offering(offering: ServiceOffering) -> dict[str, Any]:
     schemas = _schemas(ENGINES.get(offering.engine), bindable=offering.bindable)
+    # A successor that shares its predecessor's credentials would rotate nothing.
+    is_rotatable = offering.bindable and not find_configurable(offering.engine)
     plans = [plan for plan in offering.plans.all() if plan.active]
     entry: dict[str, Any] = {
         "id": offering.pk,
@@ -103,7 +106,7 @@ def _offering(offering: ServiceOffering) -> dict[str, Any]:
         "bindings_retrievable": True,
         "allow_context_updates": True,
         "plans": [
-            _plan(plan) | _present(schemas=schemas, binding_rotatable=offering.bindable)
+            _plan(plan) | _present(schemas=schemas, binding_rotatable=is_rotatable)
             for plan in plans
         ],
     }
@@ -185,6 +188,9 @@ def _wrong_fields(row: ServiceOffering | ServicePlan) -> Iterator[Complaint]:
     except ValidationError as error:
         for field, sentences in error.message_dict.items():
             yield from (Complaint(row, field, sentence) for sentence in sentences)
+    if isinstance(row, ServicePlan):
+        for name, sentence in plan_settings.mistakes(row):
+            yield Complaint(row, f"settings: {name}", sentence)
 
 
 def without_plans() -> list[ServiceOffering]:

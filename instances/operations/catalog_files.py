@@ -14,6 +14,7 @@ from django.db import models, transaction
 from instances import errors
 from instances.engines import get_engine
 from instances.models import Actor, ServiceOffering, ServicePlan
+from instances.operations import plan_settings
 from instances.operations.catalog_changes import (
     Changes,
     Entry,
@@ -112,6 +113,8 @@ def _apply(
         if isinstance(row, ServiceOffering):
             get_engine(row.engine)
         row.full_clean()
+        if isinstance(row, ServicePlan):
+            plan_settings.check(row)
     except ValidationError as error:
         raise errors.InvalidRequest(f"{label}: {_sentences(error)}") from error
     except errors.InvalidRequest as error:

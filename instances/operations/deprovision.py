@@ -67,7 +67,8 @@ def accept(
             ),
         )
         AuditEvent.record(actor, "deprovision", instance)
-        if was_ready and with_backup and instance.plan.final_backup_days:
+        wanted = with_backup and instance.plan.final_backup_days
+        if was_ready and wanted and back_up.is_possible(instance):
             days = timedelta(days=instance.plan.final_backup_days)
             back_up.record(
                 operation,

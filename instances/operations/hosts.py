@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from instances import containers, errors
 from instances.containers import ContainerHost, ContainerSpec
-from instances.engines import Endpoint, get_engine
+from instances.engines import Configurable, Endpoint, Startup, get_engine
 from instances.models import Broker, Container, DockerHost
 
 
@@ -20,6 +20,7 @@ def endpoint(container: Container) -> Endpoint:
         host=container.host.database_host,
         port=container.port,
         admin_secret=container.admin_secret,
+        settings=container.settings,
     )
 
 
@@ -42,12 +43,13 @@ def unreachable_spec(container: Container) -> ContainerSpec:
 
 
 def _spec(container: Container) -> ContainerSpec:
-    engine = get_engine(container.engine)
+    startup = _startup(container)
     return ContainerSpec(
         name=container.name,
         image=container.image,
-        environment=engine.environment(container.admin_secret),
-        port=engine.port,
+        command=startup.command,
+        environment=startup.environment,
+        port=startup.port,
         publish_address=container.host.publish_address,
         publish_port=container.port,
         memory_mb=container.memory_mb,
@@ -58,6 +60,13 @@ def _spec(container: Container) -> ContainerSpec:
             containers.BROKER_LABEL: str(Broker.this().broker_id),
         },
     )
+
+
+def _startup(container: Container) -> Startup:
+    engine = get_engine(container.engine)
+    if isinstance(engine, Configurable):
+        return engine.startup(endpoint(container))
+    return Startup(engine.port, engine.environment(container.admin_secret))
 
 
 def remove(container: Container) -> None:

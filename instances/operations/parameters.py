@@ -9,6 +9,8 @@ from instances import errors
 
 def check(parameters: dict[str, Any], schema: dict[str, Any]) -> None:
     """Raise InvalidRequest that names everything that is wrong."""
+    if parameters and not schema["properties"]:
+        raise errors.InvalidRequest(f"parameters: {schema['description']}")
     mistakes = [
         _sentence([str(part) for part in mistake.instance_path], mistake.message)
         for mistake in Draft4Validator(schema).iter_errors(parameters)

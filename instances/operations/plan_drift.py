@@ -3,10 +3,12 @@
 Editing a plan changes no container: what is behind stays as it was made.
 """
 
+from collections.abc import Iterator
+
 from django.db.models import F, Q
 
 from instances.models import ServiceInstance
-from instances.models.container import MADE_WITH
+from instances.models.container import MADE_WITH, is_same
 
 
 def is_behind() -> Q:
@@ -34,7 +36,17 @@ def differences(instance: ServiceInstance) -> list[tuple[str, object, object]]:
         found.append(("maintenance version", version, wanted))
     for name in MADE_WITH if container else ():
         has, says = getattr(container, name), getattr(plan, name)
-        if has != says:
-            label = str(plan._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        label = str(plan._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        if isinstance(has, dict):
+            found += _settings(has, says)
+        elif has != says:
             found.append((label, has, says))
     return found
+
+
+def _settings(
+    has: dict[str, object], says: dict[str, object]
+) -> Iterator[tuple[str, object, object]]:
+    for name in sorted({*has, *says}):
+        if not is_same(has.get(name), says.get(name)):
+            yield name, has.get(name, "its default"), says.get(name, "its default")

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 MOST_PROOFS = 3
 PROOF_LIMIT_S = 900.0
 POLL_S = 0.1
-LOG_LINES = 40
+LOG_LINES = 200
 
 
 def prove_next(*, is_stopping: Callable[[], bool] = lambda: False) -> bool:
@@ -121,6 +121,8 @@ def compare(counted: Mapping[str, Mapping[str, int]], found: dict[str, int]) -> 
         # Apps may have changed it while it was committed.
         change = abs(after.get(name, number) - number)
         low, high = sorted((number, after.get(name, number)))
+        if name == "keys":
+            low = change = 0  # keys end by themselves
         is_near = low - change <= found.get(name, -1) <= high + change
         if name != "witness" and not is_near:
             raise errors.ContainerFailed(

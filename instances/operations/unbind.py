@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from instances import errors
-from instances.engines import get_engine
+from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
     AuditEvent,
@@ -20,7 +20,6 @@ from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
 GONE = "This service binding does not exist any more."
-STEP = "dropping the user and ending its sessions"
 
 
 def accept(
@@ -65,7 +64,7 @@ def accept(
                 binding=binding,
                 actor=actor,
                 owner=owner,
-                step=STEP,
+                step=step_of(instance.plan.offering.engine),
             )
 
     return until_free(attempt)
@@ -97,7 +96,7 @@ def _perform(work: Work) -> None:
     assert binding is not None
     container = instance.container
     if container is not None and container.state != Container.State.GONE:
-        work.step(STEP)
+        work.step(step_of(container.engine))
         drop_user(container, binding)
     with work.succeeding():
         binding.move(
@@ -108,6 +107,12 @@ def _perform(work: Work) -> None:
             password="",
             credentials={},
         )
+
+
+def step_of(engine: str) -> str:
+    if find_configurable(engine):
+        return "revoking nothing: other bindings share the credentials"
+    return "dropping the user and ending its sessions"
 
 
 def drop_user(container: Container, binding: ServiceBinding) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from instances import errors, placement
-from instances.engines import get_engine
+from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
     AuditEvent,
@@ -18,7 +18,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.models.container import MADE_WITH
+from instances.models.container import MADE_WITH, is_same
 from instances.operations import engine_settings, hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
@@ -70,6 +70,8 @@ def accept(
             return instance, _joined(operation, request)
         _check_state(instance)
         instance.rename(context)
+        if request["as_planned"]:
+            _refuse_unknown_data(instance, plan)
         changed = request["as_planned"] or request["parameters"] != instance.parameters
         if not changed:
             return instance, None
@@ -100,6 +102,18 @@ def _target(
     if not plan.active:
         raise errors.InvalidRequest(f"plan_id: plan {plan} is no longer offered.")
     return plan
+
+
+def _refuse_unknown_data(instance: ServiceInstance, plan: ServicePlan) -> None:
+    """Where an engine does not know its data, no other container can take it over."""
+    container = instance.container
+    if container is None or not find_configurable(container.engine):
+        return
+    if not is_same(container.settings, plan.settings) or container.image != plan.image:
+        raise errors.UpdateNotSupported(
+            f"Plan {plan} runs another image, or runs it in another way, and nothing "
+            "is known of the data in this one: create a new service instance."
+        )
 
 
 def _needs_swap(instance: ServiceInstance, plan: ServicePlan) -> bool:

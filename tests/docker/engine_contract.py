@@ -274,7 +274,8 @@ class EngineContract:
 
     def test_the_credentials_have_the_keys_of_2014(self):
         user = User("u1", "secret", "d1", 1)
-        document = self.engine.credentials("db.example.com", 20001, user)
+        endpoint = Endpoint("db.example.com", 20001, SECRET)
+        document = self.engine.credentials(endpoint, user)
         assert set(document) >= KEYS_OF_THE_SEED
         assert document["host"] == document["hostname"] == "db.example.com"
         assert document["name"] == document["database"]
@@ -284,7 +285,7 @@ class EngineContract:
     def test_the_uri_opens_the_database(self):
         user = self.created()
         host, port = self.endpoint.host, self.endpoint.port
-        uri = urlsplit(self.engine.credentials(host, port, user)["uri"])
+        uri = urlsplit(self.engine.credentials(self.endpoint, user)["uri"])
         assert (uri.hostname, uri.port) == (host, port)
         database = uri.path.lstrip("/")
         session = self.log_in(

@@ -18,6 +18,7 @@ IMAGES = {
     "mariadb": "brokersite/mariadb:10.11",
     "postgres": "brokersite/postgres:15",
     "redis": "brokersite/redis:7.0",
+    "generic": "brokersite/memcached:1.6",
 }
 IMAGE = IMAGES["mariadb"]
 ADDRESS = "127.0.0.1"

@@ -151,8 +151,8 @@ class FakeEngine:
     def proof(self, database: str, witness: str) -> str:
         return proofs.proof(database, witness)
 
-    def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
-        return MariaDB().credentials(host, port, user)
+    def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
+        return MariaDB().credentials(endpoint, user)
 
     def log_in(
         self, host: str, port: int, *, username: str, password: str

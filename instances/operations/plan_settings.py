@@ -1,0 +1,26 @@
+"""A plan's settings, checked by the engine of its offering: models know no engines."""
+
+from collections.abc import Iterator
+
+from instances import errors
+from instances.engines import find_configurable
+from instances.models import ServicePlan
+
+
+def mistakes(plan: ServicePlan) -> Iterator[tuple[str, str]]:
+    """The settings that are wrong, with a sentence each. clean() comes first."""
+    engine = find_configurable(plan.offering.engine)
+    if not isinstance(plan.settings, dict):
+        return
+    if engine is not None:
+        yield from engine.mistakes(plan.settings)
+    elif plan.settings:
+        names = ", ".join(plan.settings)
+        yield names, f"Remove it: engine {plan.offering.engine} takes no settings."
+
+
+def check(plan: ServicePlan) -> None:
+    """Raise InvalidRequest that names everything that is wrong."""
+    found = " ".join(f"{name}: {sentence}" for name, sentence in mistakes(plan))
+    if found:
+        raise errors.InvalidRequest(f"settings: {found}")
