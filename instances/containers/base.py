@@ -68,6 +68,12 @@ class ContainerHost(Protocol):
     def restart(self, name: str) -> None:
         """Stop the database in order and start it again. Raise ContainerFailed."""
 
+    def stop(self, name: str) -> None:
+        """Stop the database in order; it stays stopped until start().
+
+        Raise ContainerFailed if it does not exist.
+        """
+
     def limit(self, spec: ContainerSpec) -> None:
         """Give a container the memory, CPUs and processes of the spec.
 
@@ -78,6 +84,12 @@ class ContainerHost(Protocol):
 
     def list(self, *, broker_id: str) -> list[ContainerStatus]:
         """The containers of this broker, running or not."""
+
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        """Bytes that each container of this broker has written to its own layer.
+
+        Docker looks at every file: it takes seconds for many or large ones.
+        """
 
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""

@@ -117,6 +117,13 @@ class DockerContainerHost:
             except NotFound:
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
 
+    def stop(self, name: str) -> None:
+        with self._api() as api:
+            try:
+                api.stop(name, timeout=STOP_LIMIT_S)
+            except NotFound:
+                raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+
     def limit(self, spec: ContainerSpec) -> None:
         # The method of docker-py knows no pids_limit nor nano_cpus.
         limits = {
@@ -167,6 +174,20 @@ class DockerContainerHost:
             for row in rows
             if row["Names"]
         ]
+
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        with self._api() as api:
+            rows = api.containers(
+                all=True,
+                size=True,
+                filters={"label": f"{BROKER_LABEL}={broker_id}"},
+            )
+        # Docker leaves out a size of nothing.
+        return {
+            row["Names"][0].lstrip("/"): row.get("SizeRw", 0)
+            for row in rows
+            if row["Names"]
+        }
 
     def remove(self, name: str) -> None:
         deadline = time.monotonic() + REMOVAL_LIMIT_S

@@ -24,6 +24,8 @@ ADMINISTRATOR = "brokersite"
 CONNECT_LIMIT_S = 5
 ANSWER_LIMIT_S = 10
 SESSIONS_LIMIT_S = 5.0
+LOCKS_LIMIT_S = 2
+"""How long statements and LOCK TABLES of tenants may hold up a switch to read-only."""
 SETTINGS_PATH = "/var/lib/mysql/.applied"
 """Where the image lets the server write (secure-file-priv)."""
 
@@ -129,6 +131,20 @@ class MariaDB:
             cursor.execute("SELECT user FROM mysql.global_priv")
             return binding_users(str(row[0]) for row in cursor.fetchall())
 
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        """Of the server: bindings' users have no right to write to one that is."""
+        with _session(endpoint) as cursor:
+            cursor.execute(f"SET SESSION lock_wait_timeout = {LOCKS_LIMIT_S}")
+            try:
+                _set_read_only(cursor, is_read_only)
+            except pymysql.OperationalError:
+                # One of them writes, or holds a lock, for longer than that.
+                for name in self.users(endpoint):
+                    cursor.execute(f"KILL HARD CONNECTION USER {_account(name)}")
+                _set_read_only(cursor, is_read_only)
+
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         return relational_credentials("mysql", host, port, user)
 
@@ -155,6 +171,13 @@ def _session(endpoint: Endpoint) -> Iterator[Cursor]:
         raise errors.EngineUnreachable(
             detail=f"MariaDB at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
+
+
+def _set_read_only(cursor: Cursor, is_read_only: bool) -> None:
+    # A SET that changes nothing would wait for locks all the same.
+    cursor.execute("SELECT @@GLOBAL.read_only")
+    if cursor.fetchone() != (int(is_read_only),):
+        cursor.execute(f"SET GLOBAL read_only = {int(is_read_only)}")
 
 
 def _identifier(name: str) -> str:

@@ -27,6 +27,9 @@ class FakeContainer:
     # What the engine keeps inside; it goes with the container.
     databases: dict[str, list[str]] = field(default_factory=dict)
     users: dict[str, Any] = field(default_factory=dict)
+    is_read_only: bool = False
+    size: int = 0
+    """Bytes of its own layer."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -88,6 +91,7 @@ class MemoryContainerHost:
         taken = {row.address for row in self.machine.running()}
         if container.address in taken | self.machine.strangers:
             raise errors.PortTaken(detail="port is already allocated")
+        container.is_read_only = False
         container.exit_code = self.machine.failing_images.get(container.spec.image, 0)
         container.state = "restarting" if container.exit_code else "running"
 
@@ -96,7 +100,16 @@ class MemoryContainerHost:
         container = self.machine.containers.get(name)
         if container is None:
             raise errors.ContainerFailed(detail=f"{name} does not exist")
+        container.is_read_only = False
         container.state = "running"
+
+    @counted
+    def stop(self, name: str) -> None:
+        container = self.machine.containers.get(name)
+        if container is None:
+            raise errors.ContainerFailed(detail=f"{name} does not exist")
+        if container.state != "created":
+            container.state = "exited"
 
     @counted
     def limit(self, spec: ContainerSpec) -> None:
@@ -119,6 +132,14 @@ class MemoryContainerHost:
             for container in self.machine.containers.values()
             if container.spec.labels.get(BROKER_LABEL) == broker_id
         ]
+
+    @counted
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        return {
+            container.spec.name: container.size
+            for container in self.machine.containers.values()
+            if container.spec.labels.get(BROKER_LABEL) == broker_id
+        }
 
     @counted
     def remove(self, name: str) -> None:

@@ -42,6 +42,8 @@ class FakeSession:
 
     def _refuse(self, database: str, *, read_only: bool) -> None:
         user = self._account.user
+        if self._server.is_read_only and not read_only:
+            raise Refused("the server is read-only")
         if self._server.users.get(user.name) is not self._account:
             raise Refused("the connection has ended")
         if database != user.database or user.read_only > read_only:
@@ -104,6 +106,12 @@ class FakeEngine:
     @counted
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
         self._server(endpoint).users.pop(name, None)
+
+    @counted
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        self._server(endpoint).is_read_only = is_read_only
 
     def credentials(self, host: str, port: int, user: User) -> dict[str, Any]:
         return MariaDB().credentials(host, port, user)

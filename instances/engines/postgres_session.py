@@ -1,0 +1,91 @@
+"""Sessions of PostgreSQL's administrator, and what it asks in all of them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from instances import errors
+from instances.engines.base import Endpoint, hung_up_after, our_name
+
+ADMINISTRATOR = "brokersite"
+MAINTENANCE = "postgres"
+"""The database for what belongs to no database: roles, settings."""
+CONNECT_LIMIT_S = 5
+SESSION_LIMIT_S = 20
+SESSIONS_LIMIT_S = 5.0
+
+# What a tenant has set for its database must not change what the broker's statements
+# mean: these win over ALTER DATABASE … SET.
+OPTIONS = (
+    "-c search_path=pg_catalog -c default_transaction_read_only=off"
+    f" -c statement_timeout={SESSION_LIMIT_S * 1000} -c lock_timeout=10000"
+)
+
+
+class Session:
+    """Statements of the administrator in one database."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self.transaction = connection.transaction
+
+    def run(
+        self, statement: LiteralString, *parts: str | Composable
+    ) -> list[tuple[Any, ...]]:
+        """Fill in the parts, strings as names of ours; return the rows."""
+        quoted = [
+            Identifier(our_name(part)) if isinstance(part, str) else part
+            for part in parts
+        ]
+        cursor = self._connection.execute(SQL(statement).format(*quoted))
+        return cursor.fetchall() if cursor.description is not None else []
+
+
+@contextmanager
+def connect(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Session]:
+    """Work in a database, for a limited time; the driver's errors become ours."""
+    try:
+        connection = psycopg.connect(
+            host=endpoint.host,
+            port=endpoint.port,
+            dbname=database,
+            user=ADMINISTRATOR,
+            password=endpoint.admin_secret,
+            connect_timeout=CONNECT_LIMIT_S,
+            options=OPTIONS,
+            sslmode="disable",
+            gssencmode="disable",
+            autocommit=True,
+        )
+        with connection, hung_up_after(connection.fileno(), SESSION_LIMIT_S):
+            yield Session(connection)
+    except (psycopg.Error, OSError) as error:
+        raise errors.EngineUnreachable(
+            detail=f"PostgreSQL at {endpoint.host}:{endpoint.port}: {error}"
+        ) from error
+
+
+def reader_of(database: str) -> str:
+    """The name of its reader: d1 has r1."""
+    return f"r{our_name(database)[1:]}"
+
+
+def role_id_of(session: Session, name: str) -> int | None:
+    rows = session.run("SELECT oid FROM pg_roles WHERE rolname = {}", Literal(name))
+    return int(rows[0][0]) if rows else None
+
+
+def end_sessions(session: Session, role_id: int) -> None:
+    """Return when none is left. Raise EngineUnreachable."""
+    deadline = time.monotonic() + SESSIONS_LIMIT_S
+    while session.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {}",
+        Literal(role_id),
+    ):
+        if time.monotonic() > deadline:
+            raise errors.EngineUnreachable(detail=f"sessions of {role_id} do not end")
+        time.sleep(0.005)
