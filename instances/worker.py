@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from instances import errors
 from instances.models import DockerHost, Operation, Worker
+from instances.operations.disk import measure
 from instances.operations.execution import run
 from instances.operations.reconcile import reconcile
 from instances.operations.standby import Standbys
@@ -25,11 +26,12 @@ IDLE_POLL_S = 0.05
 STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
 RECONCILE_INTERVAL = timedelta(seconds=30)
+MEASURE_INTERVAL = timedelta(seconds=60)
 ERROR_PAUSE_S = 2.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and three that beat, keep house, keep standbys."""
+    """Threads that run operations, and four that look after everything else."""
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
@@ -43,6 +45,7 @@ class WorkerProcess:
         bodies: list[Callable[[], None]] = [
             self._beat,
             self._keep_house,
+            self._measure,
             self._keep_standbys,
         ]
         bodies += [partial(self._work, owner) for owner in self._owners]
@@ -108,6 +111,23 @@ class WorkerProcess:
         except errors.HostUnreachable as error:
             host.note_contact(error.detail)
             logger.warning("host=%s: %s", host, error.detail)
+
+    def _measure(self) -> None:
+        """Hold each host's databases to their disk limits, in a thread of its own.
+
+        Docker may take long to tell the sizes: the other hosts wait for no more.
+        """
+        due = Q(measure_after__isnull=True) | Q(measure_after__lte=Now())
+        for host in DockerHost.objects.filter(due):
+            mine = DockerHost.objects.filter(due, pk=host.pk).update(
+                measure_after=Now() + MEASURE_INTERVAL
+            )
+            if mine and not self._stopping.is_set():
+                try:
+                    measure(host)
+                except errors.HostUnreachable as error:
+                    logger.warning("host=%s is not measured: %s", host, error.detail)
+        self._stopping.wait(1.0)
 
     def _keep_standbys(self) -> None:
         if not self._standbys.replenish():

@@ -24,7 +24,7 @@ class ContainerAdmin(ReadOnlyAdmin):
         "created",
     ]
     list_display_links = None
-    list_filter = ["state", "host", "plan", "engine", "image"]
+    list_filter = ["state", "disk_state", "host", "plan", "engine", "image"]
     search_fields = [
         "id",
         "host__name",
@@ -58,7 +58,12 @@ class ContainerAdmin(ReadOnlyAdmin):
         ),
         (
             "Made with",
-            {"fields": ["plan_link", "engine", "image", "memory_mb", "cpus", "pids"]},
+            {
+                "fields": [
+                    *("plan_link", "engine", "image"),
+                    *("memory_mb", "cpus", "pids", "disk_mb", "when_disk_full"),
+                ]
+            },
         ),
     ]
 

@@ -9,6 +9,7 @@ from django.db import models
 
 from instances.models import catalog_rules
 from instances.models.catalog_rules import Mistake
+from instances.models.disk import WhenFull
 
 
 class ServiceOffering(models.Model):
@@ -75,6 +76,19 @@ class ServicePlan(models.Model):
     )
     connections = models.PositiveIntegerField(
         "connections per binding", default=20, validators=[MinValueValidator(1)]
+    )
+    disk_mb = models.PositiveIntegerField(
+        "disk (MiB)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(64)],
+        help_text="What a database may write to its container; empty: no limit.",
+    )
+    when_disk_full = models.CharField(
+        "when the disk is full",
+        max_length=20,
+        choices=WhenFull,
+        default=WhenFull.READ_ONLY,
     )
     maintenance_version = models.CharField(
         max_length=100,

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from instances.models import ServiceInstance
 from instances.models.container import MADE_WITH
+from instances.models.disk import HELD_TO
 
 
 def is_behind() -> Q:
@@ -14,6 +15,11 @@ def is_behind() -> Q:
     differs = Q()
     for name in MADE_WITH:
         differs |= ~Q(**{f"container__{name}": F(f"plan__{name}")})
+    for name in HELD_TO:
+        same = Q(**{f"container__{name}": F(f"plan__{name}")})
+        # To a database, no limit is not the same as no limit.
+        both_none = Q(**{f"container__{name}": None, f"plan__{name}": None})
+        differs |= ~(same | both_none)
     is_older = ~Q(plan__maintenance_version="") & ~Q(
         maintenance_version=F("plan__maintenance_version")
     )
@@ -32,9 +38,13 @@ def differences(instance: ServiceInstance) -> list[tuple[str, object, object]]:
     if wanted and instance.maintenance_version != wanted:
         version = instance.maintenance_version or "none"
         found.append(("maintenance version", version, wanted))
-    for name in MADE_WITH if container else ():
+    for name in (*MADE_WITH, *HELD_TO) if container else ():
         has, says = getattr(container, name), getattr(plan, name)
         if has != says:
             label = str(plan._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
-            found.append((label, has, says))
+            found.append((label, _shown(has), _shown(says)))
     return found
+
+
+def _shown(value: object) -> object:
+    return "no limit" if value is None else value

@@ -38,7 +38,7 @@ def reconcile(host: DockerHost) -> None:
         row = rows.get(status.name)
         if row is None:
             _settle_unwanted(host, status)
-        elif row.state in WANTED and not status.is_running:
+        elif _is_to_run(row) and not status.is_running:
             _start(row, status)
     present = {status.name for status in found}
     for row in rows.values():
@@ -48,6 +48,10 @@ def reconcile(host: DockerHost) -> None:
             row.retire()
         if row.state == Container.State.RETIRING:
             _remove(row)
+
+
+def _is_to_run(row: Container) -> bool:
+    return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
 
 
 def _is_nobodys(row: Container) -> bool:

@@ -16,13 +16,14 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.operations import hosts, parameters
+from instances.models.disk import HELD, HELD_TO
+from instances.operations import disk, hosts, parameters
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
 from instances.operations.work import Verb, Work
 
-LIMITS = ("memory_mb", "cpus", "pids")
+LIMITS = ("memory_mb", "cpus", "pids", *HELD_TO)
 
 
 def accept(
@@ -59,7 +60,10 @@ def accept(
         if plan == instance.plan and request["parameters"] == instance.parameters:
             return instance, None
         if plan != instance.plan:
+            disk.check_room(instance, plan)
             check_limits(plan, instance.organization_guid)
+        else:
+            disk.refuse_stopped(instance)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
         return instance, Operation.objects.enqueue(
             Kind.UPDATE, instance, actor=actor, request=request, owner=owner
@@ -103,8 +107,14 @@ def _request(
         "plan_id": plan.pk,
         "parameters": {**instance.parameters, **wanted},
         "former_plan_id": instance.plan_id,
-        "former_limits": {name: str(getattr(container, name, "")) for name in LIMITS},
+        "former_limits": {name: _plain(container, name) for name in LIMITS},
     }
+
+
+def _plain(container: Container | None, name: str) -> str | None:
+    """The limit as JSON; None is none."""
+    value = getattr(container, name, None)
+    return None if value is None else str(value)
 
 
 def _joined(operation: Operation, request: dict[str, Any]) -> Operation:
@@ -131,6 +141,7 @@ def _perform(work: Work) -> None:
         work.step(f"setting the limits of plan {plan}")
         _reserve(work, container, plan)
         hosts.connect(container.host).limit(hosts.spec(container))
+        _ease(work, container)
     if request["parameters"] != instance.parameters:
         work.step("setting the parameters")
         _set_parameters(work, container, request["parameters"])
@@ -157,6 +168,19 @@ def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
         for name in LIMITS:
             setattr(container, name, getattr(plan, name))
         container.save(update_fields=LIMITS)
+
+
+def _ease(work: Work, container: Container) -> None:
+    """Let go at once a database that was full for its former plan."""
+    former = container.disk_state
+    if former not in HELD:
+        return
+    work.step("looking whether the disk limit lets it go")
+    disk.judge(container)
+    if former == Container.DiskState.STOPPED != container.disk_state:
+        hosts.connect(container.host).start(container.name)
+        wait_until_ready(container, step=work.step, check=work.check)
+    disk.enforce(container)
 
 
 def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:
