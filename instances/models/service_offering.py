@@ -81,7 +81,9 @@ class ServicePlan(models.Model):
         "disk (MiB)",
         null=True,
         blank=True,
-        validators=[MinValueValidator(64)],
+        validators=[
+            MinValueValidator(64, "Give at least 64 MiB, or nothing for no limit.")
+        ],
         help_text="What a database may write to its container; empty: no limit.",
     )
     when_disk_full = models.CharField(
@@ -89,6 +91,9 @@ class ServicePlan(models.Model):
         max_length=20,
         choices=WhenFull,
         default=WhenFull.READ_ONLY,
+        error_messages={
+            "invalid_choice": "What a full database becomes: give read_only or stop."
+        },
     )
     maintenance_version = models.CharField(
         max_length=100,
