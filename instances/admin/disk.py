@@ -21,7 +21,8 @@ TONES = {
 CONSEQUENCES = {
     DiskState.WARNING: "More than 80 % of the limit is used.",
     DiskState.READ_ONLY: "The limit is used up, so apps can only read.",
-    DiskState.STOPPED: "The limit is used up, so the database is stopped.",
+    DiskState.STOPPED: "The limit is used up, so the database is stopped: by its "
+    "plan's choice, or since it grew on while it was read-only.",
 }
 CURE = (
     "A plan with more disk (cf update-service) ends this; the action “Lift the disk "

@@ -8,8 +8,8 @@ MIB = 2**20
 WARNING_SHARE = 0.8
 RELIEF_SHARE = 0.95
 """What was held at its limit is let go below this, lest it goes back and forth."""
-OVERRUN_SHARE = 1.2
-"""A read-only database that grows all the same is stopped here."""
+OVERRUN_SHARE = 0.2
+"""A read-only database that grows by so much of its limit all the same is stopped."""
 
 HELD_TO = ("disk_mb", "when_disk_full")
 """What the broker itself holds a container to, as its plan said when it got it."""
@@ -46,6 +46,8 @@ class DiskUse(models.Model):
         "disk", max_length=20, choices=DiskState, default=DiskState.FINE, editable=False
     )
     """What is wanted of the database; each measurement makes it so again."""
+    held_bytes = models.BigIntegerField(null=True, editable=False)
+    """What it had written when it was made read-only."""
     respite_until = models.DateTimeField(null=True, editable=False)
     """Until then an operator lets it go beyond its limit."""
 
@@ -62,10 +64,11 @@ class DiskUse(models.Model):
             return DiskState.FINE
         share = self.disk_bytes / (self.disk_mb * MIB)
         if self._is_full(share, now):
-            was_stopped = self.disk_state == DiskState.STOPPED
-            if was_stopped or share >= OVERRUN_SHARE:
-                return DiskState.STOPPED
-            is_to_stop = self.when_disk_full == WhenFull.STOP
+            is_to_stop = (
+                self.disk_state == DiskState.STOPPED
+                or self.when_disk_full == WhenFull.STOP
+                or self._has_grown_on(self.disk_mb)
+            )
             return DiskState.STOPPED if is_to_stop else DiskState.READ_ONLY
         return DiskState.WARNING if share >= WARNING_SHARE else DiskState.FINE
 
@@ -73,3 +76,9 @@ class DiskUse(models.Model):
         if self.respite_until is not None and now < self.respite_until:
             return False
         return share >= (RELIEF_SHARE if self.disk_state in HELD else 1)
+
+    def _has_grown_on(self, limit_mb: int) -> bool:
+        if self.disk_state != DiskState.READ_ONLY:
+            return False
+        grown_bytes = (self.disk_bytes or 0) - (self.held_bytes or 0)
+        return grown_bytes >= OVERRUN_SHARE * limit_mb * MIB

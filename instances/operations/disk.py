@@ -83,7 +83,8 @@ def judge(container: Container) -> bool:
         return True
     rows = Container.objects.filter(pk=container.pk, state=Container.State.IN_USE)
     with transaction.atomic():
-        if not rows.filter(**seen).update(disk_state=verdict):
+        changes = {"disk_state": verdict, "held_bytes": container.disk_bytes}
+        if not rows.filter(**seen).update(**changes):
             return False
         former, container.disk_state = container.disk_state, verdict
         _record(container, former)

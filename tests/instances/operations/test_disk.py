@@ -151,8 +151,9 @@ class ReadOnlyTest(DiskTestCase):
         assert self.world.users_of(self.instance) == [other.username]
 
     def test_one_that_grows_on_is_stopped_and_stays_so(self):
-        self.measure(119)
-        assert self.measure(120) == "stopped"
+        for used_mb in (130, 149.9):
+            assert self.measure(used_mb) == "read_only"
+        assert self.measure(150) == "stopped"
         assert self.measure(110) == "stopped"
         assert self.container.state == "exited"
 
@@ -217,6 +218,7 @@ class ReadOnlyTest(DiskTestCase):
         assert self.can_write()
 
     def test_a_respite_lets_it_write_until_it_ends(self):
+        self.measure(100)
         self.measure(130)
         assert self.container.state == "exited"
         disk.give_respite(self.instance, actor=ACTOR)
