@@ -15,7 +15,7 @@ GROUPS = {
     "Services": ("ServiceInstance", "ServiceBinding", "Operation"),
     "Docker": ("DockerHost", "Container", "PortLease"),
     "Catalog": ("ServiceOffering", "ServicePlan"),
-    "Access and history": ("BrokerCredential", "AuditEvent", "Worker"),
+    "Access and history": ("Broker", "BrokerCredential", "AuditEvent", "Worker"),
 }
 _ORDER = [name for names in GROUPS.values() for name in names]
 

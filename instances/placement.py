@@ -10,6 +10,7 @@ from instances import errors
 from instances.engines import new_secret
 from instances.models import Container, DockerHost, PortLease, ServicePlan
 from instances.models.container import MADE_WITH
+from instances.models.disk import HELD_TO
 
 
 def check_capacity(plan: ServicePlan) -> None:
@@ -62,7 +63,7 @@ def _place_on(host: DockerHost, plan: ServicePlan, *, may_displace: bool) -> Con
         plan=plan,
         engine=plan.offering.engine,
         admin_secret=new_secret(),
-        **{name: getattr(plan, name) for name in MADE_WITH},
+        **{name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)},
     )
     PortLease.objects.reserve(container, host)
     make_room(host, may_displace=may_displace)

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.models import DockerHost, HostImage, Operation, Worker
 from instances.operations import prestage
+from instances.operations.disk import measure
 from instances.operations.execution import run
 from instances.operations.expire import expire_overdue
 from instances.operations.proof import prove_next
@@ -29,15 +30,14 @@ IDLE_POLL_S = 0.025
 STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
 RECONCILE_INTERVAL = timedelta(seconds=30)
+MEASURE_INTERVAL = timedelta(seconds=60)
 ERROR_PAUSE_S = 2.0
 BACKUP_POLL_S = 1.0
 SWEEP_INTERVAL_S = 15.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and five that beat, keep house, keep standbys,
-    prove backups and prestage images.
-    """
+    """Threads that run operations, and four that look after everything else."""
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
@@ -52,6 +52,7 @@ class WorkerProcess:
         bodies: list[Callable[[], None]] = [
             self._beat,
             self._keep_house,
+            self._measure,
             self._keep_standbys,
             self._keep_backups,
             self._prestage,
@@ -121,6 +122,23 @@ class WorkerProcess:
         except errors.HostUnreachable as error:
             host.note_contact(error.detail)
             logger.warning("host=%s: %s", host, error.detail)
+
+    def _measure(self) -> None:
+        """Hold each host's databases to their disk limits, in a thread of its own.
+
+        Docker may take long to tell the sizes: the other hosts wait for no more.
+        """
+        due = Q(measure_after__isnull=True) | Q(measure_after__lte=Now())
+        for host in DockerHost.objects.filter(due):
+            mine = DockerHost.objects.filter(due, pk=host.pk).update(
+                measure_after=Now() + MEASURE_INTERVAL
+            )
+            if mine and not self._stopping.is_set():
+                try:
+                    measure(host)
+                except errors.HostUnreachable as error:
+                    logger.warning("host=%s is not measured: %s", host, error.detail)
+        self._stopping.wait(1.0)
 
     def _keep_standbys(self) -> None:
         if not self._standbys.replenish():

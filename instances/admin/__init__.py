@@ -3,6 +3,7 @@
 from instances.admin import (
     access,
     audit_event,
+    broker,
     catalog,
     container,
     docker_host,
@@ -14,6 +15,7 @@ from instances.admin import (
 __all__ = [
     "access",
     "audit_event",
+    "broker",
     "catalog",
     "container",
     "docker_host",

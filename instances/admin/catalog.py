@@ -33,6 +33,12 @@ METADATA_HELP = (
 )
 
 
+GIVEN = (
+    *("image", "memory_mb", "cpus", "pids", "connections"),
+    *("disk_mb", "when_disk_full"),
+)
+
+
 class PlanFilter(admin.RelatedFieldListFilter):
     """By plan, whose name needs its offering's: read together, not one by one."""
 
@@ -203,7 +209,7 @@ class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
         (
             "What an instance gets",
             {
-                "fields": ["image", "memory_mb", "cpus", "pids", "connections"],
+                "fields": GIVEN,
                 "description": "New containers are made like this. Those that run are "
                 "not changed: they keep what they have, and are shown as behind.",
             },
@@ -250,7 +256,7 @@ class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
         ),
         (
             "What an instance gets",
-            {"fields": ["image", "memory_mb", "cpus", "pids", "connections"]},
+            {"fields": GIVEN},
         ),
         *fieldsets[2:4],
         ("For the marketplace", {"fields": ["metadata_json"]}),

@@ -226,6 +226,8 @@ class ServicePlanForm(SettingsForm, CatalogForm):
             "cpus",
             "pids",
             "connections",
+            "disk_mb",
+            "when_disk_full",
             "maintenance_version",
             "maintenance_description",
             "instance_limit",
@@ -255,6 +257,10 @@ class ServicePlanForm(SettingsForm, CatalogForm):
             "cpus": "Such as 0.5 for half of one.",
             "pids": "At most so many processes and threads in the container.",
             "connections": "At most so many at once for each bound app.",
+            "disk_mb": "What a database may write to its container, its own files "
+            "included; empty: no limit. From 80 % on the console warns.",
+            "when_disk_full": "At 100 %. A larger plan ends it, or an operator for an "
+            "hour. What grows by another 20 % although it is read-only is stopped.",
             "maintenance_version": "SemVer 2.0, such as 1.0.0. Raise it when the image "
             "has changed, and refresh the platforms at once: with the old version, "
             "cf create-service fails. Instances with another version are shown as "

@@ -24,7 +24,7 @@ class ContainerAdmin(ReadOnlyAdmin):
         "created",
     ]
     list_display_links = None
-    list_filter = ["state", "host", "plan", "engine", "image"]
+    list_filter = ["state", "disk_state", "host", "plan", "engine", "image"]
     search_fields = [
         "id",
         "host__name",
@@ -61,7 +61,7 @@ class ContainerAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     *("plan_link", "engine", "image", "settings_json"),
-                    *("memory_mb", "cpus", "pids"),
+                    *("memory_mb", "cpus", "pids", "disk_mb", "when_disk_full"),
                 ]
             },
         ),

@@ -11,9 +11,15 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from instances.admin import host_images, tables
-from instances.admin.base import ConsoleAdmin, ReadOnlyAdmin, Section, count_of
+from instances.admin.base import (
+    ConsoleAdmin,
+    ReadOnlyAdmin,
+    Section,
+    count_of,
+    save_edited,
+)
 from instances.admin.html import badge, count_link, link, moment, preformatted
-from instances.models import AuditEvent, Container, DockerHost, PortLease
+from instances.models import Container, DockerHost, PortLease
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|::[0-9A-Fa-f:.]+")
 _WITH_PORT = re.compile(r"[^:]+:\d+")
@@ -125,20 +131,8 @@ class DockerHostAdmin(ConsoleAdmin):
     def save_model(
         self, request: HttpRequest, obj: DockerHost, form: Any, change: bool
     ) -> None:
-        """Write what was edited and nothing else: a worker writes to the row too."""
-        if not form.changed_data:
-            return
-        obj.save(update_fields=form.changed_data)
-        AuditEvent.objects.create(
-            actor_kind="operator",
-            actor_name=request.user.get_username(),
-            action="edit host",
-            target=f"Docker host {obj.name}",
-            changes={
-                name: [form.initial[name], form.cleaned_data[name]]
-                for name in form.changed_data
-            },
-        )
+        target = f"Docker host {obj.name}"
+        save_edited(request, obj, form, action="edit host", target=target)
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: DockerHost) -> SafeString:

@@ -9,7 +9,7 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import behind, deprovision, sharing, tables
+from instances.admin import behind, deprovision, disk, sharing, tables
 from instances.admin.base import ReadOnlyAdmin, Section, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -29,12 +29,13 @@ from instances.models import ServiceBinding, ServiceInstance
 
 
 @admin.register(ServiceInstance)
-class ServiceInstanceAdmin(ReadOnlyAdmin):
+class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
     list_display = [
         "name",
         "state_badge",
         "plan_link",
         "place",
+        "disk_use",
         "binding_count",
         "space",
         "created",
@@ -44,6 +45,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         "state",
         ("plan", PlanFilter),
         behind.BehindFilter,
+        "container__disk_state",
         "container__host",
         "created_at",
     ]
@@ -62,7 +64,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
     show_facets = admin.ShowFacets.ALWAYS
-    actions = ["deprovision_chosen"]
+    actions = ["deprovision_chosen", "lift_disk_limit"]
     empty_text = (
         "No platform has asked for a service instance yet. "
         "Each one that cf create-service makes will be here."
@@ -91,6 +93,7 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
                     "host_link",
                     "container_link",
                     "limits",
+                    "disk_story",
                     "behind_plan",
                 ]
             },
@@ -235,7 +238,16 @@ class ServiceInstanceAdmin(ReadOnlyAdmin):
         if row.container is None:
             return NOTHING
         made = row.container
-        return f"{made.memory_mb} MiB, {made.cpus} CPUs, {made.pids} processes"
+        given = f"{made.memory_mb} MiB, {made.cpus} CPUs, {made.pids} processes"
+        return f"{given}, {disk.limit(made)}"
+
+    @admin.display(description="disk", ordering="container__disk_bytes")
+    def disk_use(self, row: ServiceInstance) -> SafeString:
+        return disk.column(row)
+
+    @admin.display(description="disk")
+    def disk_story(self, row: ServiceInstance) -> SafeString:
+        return disk.explanation(row)
 
     @admin.display(description="behind its plan")
     def behind_plan(self, row: ServiceInstance) -> SafeString:

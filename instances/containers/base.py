@@ -116,6 +116,12 @@ class ContainerHost(Protocol):
     def list(self, *, broker_id: str) -> list[ContainerStatus]:
         """The containers of this broker, running or not."""
 
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        """Bytes that each container of this broker has written to its own layer.
+
+        Docker looks at every file: it takes seconds for many or large ones.
+        """
+
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""
 

@@ -204,6 +204,20 @@ class DockerContainerHost(DockerCommits):
             if row["Names"]
         ]
 
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        with self._api() as api:
+            rows = api.containers(
+                all=True,
+                size=True,
+                filters={"label": f"{BROKER_LABEL}={broker_id}"},
+            )
+        # Docker leaves out a size of nothing.
+        return {
+            row["Names"][0].lstrip("/"): row.get("SizeRw", 0)
+            for row in rows
+            if row["Names"]
+        }
+
     def remove(self, name: str) -> None:
         deadline = time.monotonic() + REMOVAL_LIMIT_S
         with self._api() as api:

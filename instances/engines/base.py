@@ -121,6 +121,15 @@ class Engine(Protocol):
     def users(self, endpoint: Endpoint) -> set[str]:
         """The names of the bindings' users that exist."""
 
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        """Let the bindings' users only read what is stored, or write again.
+
+        It holds for users that are created meanwhile, and need not outlive a restart
+        of the server. Sessions may be ended by it.
+        """
+
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         """The document that an app gets, in the field's usual keys."""
 

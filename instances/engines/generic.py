@@ -133,6 +133,13 @@ class Generic:
         template = self._settings(endpoint)["credentials"]
         return dict(fill_all(template, values(endpoint)))
 
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        """Raise ContainerFailed: only stopping it keeps it from writing."""
+        if is_read_only:
+            raise errors.ContainerFailed(detail="it cannot be made read-only")
+
     def real_data_path(self, endpoint: Endpoint) -> str:
         raise errors.BackupRefused(UNPROVABLE)
 

@@ -27,6 +27,8 @@ ADMINISTRATOR = "brokersite"
 CONNECT_LIMIT_S = 5
 ANSWER_LIMIT_S = 10
 SESSIONS_LIMIT_S = 5.0
+LOCKS_LIMIT_S = 2
+"""How long statements and LOCK TABLES of tenants may hold up a switch to read-only."""
 HOME = "/var/lib/mysql"
 SETTINGS_PATH = f"{HOME}/data/.applied"
 """Where the image lets the server write (secure-file-priv)."""
@@ -146,6 +148,20 @@ class MariaDB:
             cursor.execute("SELECT user FROM mysql.global_priv")
             return binding_users(str(row[0]) for row in cursor.fetchall())
 
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        """Of the server: bindings' users have no right to write to one that is."""
+        with _session(endpoint) as cursor:
+            cursor.execute(f"SET SESSION lock_wait_timeout = {LOCKS_LIMIT_S}")
+            try:
+                _set_read_only(cursor, is_read_only)
+            except pymysql.OperationalError:
+                # One of them writes, or holds a lock, for longer than that.
+                for name in self.users(endpoint):
+                    cursor.execute(f"KILL HARD CONNECTION USER {_account(name)}")
+                _set_read_only(cursor, is_read_only)
+
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         return relational_credentials("mysql", endpoint, user)
 
@@ -225,6 +241,13 @@ def _inventory(database: str, witness: str) -> tuple[str, ...]:
         "SELECT CONCAT('inventory witness ', COUNT(*)) FROM brokersite.witness"
         f" WHERE witness = '{our_witness(witness)}'",
     )
+
+
+def _set_read_only(cursor: Cursor, is_read_only: bool) -> None:
+    # A SET that changes nothing would wait for locks all the same.
+    cursor.execute("SELECT @@GLOBAL.read_only")
+    if cursor.fetchone() != (int(is_read_only),):
+        cursor.execute(f"SET GLOBAL read_only = {int(is_read_only)}")
 
 
 def _identifier(name: str) -> str:

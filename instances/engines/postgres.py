@@ -6,7 +6,6 @@ they are and the next binding may change them. Its reader may read all that the 
 makes. A binding's role is a member of one of the two, and may connect nowhere else.
 """
 
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, LiteralString
@@ -14,7 +13,6 @@ from typing import Any, LiteralString
 from psycopg.errors import DependentObjectsStillExist
 from psycopg.sql import SQL, Identifier, Literal
 
-from instances import errors
 from instances.engines import parameters as fields
 from instances.engines.base import (
     Endpoint,
@@ -32,10 +30,16 @@ from instances.engines.postgres_parameters import (
     LOCALES,
     UPDATE_SCHEMA,
 )
-from instances.engines.postgres_session import MAINTENANCE, Session, open_session
+from instances.engines.postgres_read_only import hand_over, join_group, set_read_only
+from instances.engines.postgres_session import (
+    MAINTENANCE,
+    Session,
+    end_sessions,
+    open_session,
+    reader_of,
+    role_id_of,
+)
 from instances.engines.verifiers import scram_sha_256
-
-SESSIONS_LIMIT_S = 5.0
 
 
 class Postgres:
@@ -124,17 +128,11 @@ class Postgres:
             )
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
-        owner, reader = user.database, _reader(user.database)
-        role, other = (reader, owner) if user.read_only else (owner, reader)
         limits = Literal(user.connections), Literal(scram_sha_256(user.password))
         with open_session(endpoint) as session, session.transaction():
-            if _role_id(session, user.name) is None:
+            if role_id_of(session, user.name) is None:
                 session.run("CREATE ROLE {} NOLOGIN", user.name)
-            else:
-                session.run("REVOKE {} FROM {}", other, user.name)
-            session.run("GRANT {} TO {}", role, user.name)
-            # What it makes belongs to the owner; a reader makes nothing.
-            session.run("ALTER ROLE {} SET role = {}", user.name, role)
+            join_group(session, user)
             session.run(
                 "ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}",
                 *(user.name, *limits),
@@ -142,27 +140,31 @@ class Postgres:
 
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
         with open_session(endpoint) as session:
-            role_id = _role_id(session, our_name(name))
+            role_id = role_id_of(session, our_name(name))
             if role_id is None:
                 return
             # First: else it could log in again before DROP.
             session.run("ALTER ROLE {} NOLOGIN", name)
-            _end_sessions(session, role_id)
+            end_sessions(session, role_id)
             for database, owner in session.run(_BELONGINGS, Literal(role_id)):
                 with open_session(endpoint, database) as inside:
-                    if database != MAINTENANCE:
-                        inside.run(
-                            "REASSIGN OWNED BY {} TO {}", name, Identifier(owner)
-                        )
-                    inside.run("DROP OWNED BY {}", name)
+                    if database == MAINTENANCE:
+                        inside.run("DROP OWNED BY {}", name)
+                    else:
+                        hand_over(inside, name, owner)
             session.run("DROP ROLE IF EXISTS {}", name)
             # A login that was half done at NOLOGIN.
-            _end_sessions(session, role_id)
+            end_sessions(session, role_id)
 
     def users(self, endpoint: Endpoint) -> set[str]:
         with open_session(endpoint) as session:
             names = session.run("SELECT rolname FROM pg_roles")
             return binding_users(row[0] for row in names)
+
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        set_read_only(endpoint, database, is_read_only)
 
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         return relational_credentials("postgresql", endpoint, user)
@@ -210,16 +212,6 @@ _BELONGINGS: LiteralString = """
 """
 
 
-def _reader(database: str) -> str:
-    """The name of its reader: d1 has r1."""
-    return f"r{our_name(database)[1:]}"
-
-
-def _role_id(session: Session, name: str) -> int | None:
-    rows = session.run("SELECT oid FROM pg_roles WHERE rolname = {}", Literal(name))
-    return int(rows[0][0]) if rows else None
-
-
 def _is_there(session: Session, database: str) -> bool:
     statement: LiteralString = "SELECT FROM pg_database WHERE datname = {}"
     return bool(session.run(statement, Literal(database)))
@@ -232,14 +224,14 @@ def _adopt(session: Session, name: str) -> bool:
     with session.transaction():
         session.run("ALTER DATABASE prepared RENAME TO {}", name)
         session.run("ALTER ROLE prepared RENAME TO {}", name)
-        session.run("ALTER ROLE prepared_reader RENAME TO {}", _reader(name))
+        session.run("ALTER ROLE prepared_reader RENAME TO {}", reader_of(name))
     return True
 
 
 def _create(session: Session, name: str, locale: str) -> None:
     """Any other database, in steps: an earlier attempt may have done the first ones."""
-    for role in (name, _reader(name)):
-        if _role_id(session, role) is None:
+    for role in (name, reader_of(name)):
+        if role_id_of(session, role) is None:
             session.run("CREATE ROLE {} NOLOGIN", role)
     if not _is_there(session, name):
         session.run(
@@ -247,12 +239,12 @@ def _create(session: Session, name: str, locale: str) -> None:
             *(name, name, Literal(locale), Literal(locale)),
         )
     session.run("REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
-    session.run("GRANT CONNECT ON DATABASE {} TO {}", name, _reader(name))
+    session.run("GRANT CONNECT ON DATABASE {} TO {}", name, reader_of(name))
 
 
 def _let_read(session: Session, name: str) -> None:
     """Inside the database: what its owner makes, its reader may read."""
-    reader = _reader(name)
+    reader = reader_of(name)
     session.run("GRANT USAGE ON SCHEMA public TO {}", reader)
     for right in _READING:
         session.run(right, name, reader)
@@ -263,18 +255,6 @@ _READING: tuple[LiteralString, ...] = (
     "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT SELECT ON TABLES TO {}",
     "ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT SELECT ON SEQUENCES TO {}",
 )
-
-
-def _end_sessions(session: Session, role_id: int) -> None:
-    """Return when none is left. Raise EngineUnreachable."""
-    deadline = time.monotonic() + SESSIONS_LIMIT_S
-    while session.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {}",
-        Literal(role_id),
-    ):
-        if time.monotonic() > deadline:
-            raise errors.EngineUnreachable(detail=f"sessions of {role_id} do not end")
-        time.sleep(0.005)
 
 
 ENGINE: Engine = Postgres()

@@ -1,11 +1,12 @@
-"""Statements of the administrator, for the module that says what PostgreSQL does."""
+"""Sessions of PostgreSQL's administrator, and what it asks in all of them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from instances import errors
 from instances.engines.base import Endpoint, hung_up_after, our_name
@@ -15,6 +16,7 @@ MAINTENANCE = "postgres"
 """The database for what belongs to no database: roles, settings."""
 CONNECT_LIMIT_S = 5
 SESSION_LIMIT_S = 20
+SESSIONS_LIMIT_S = 5.0
 
 # What a tenant has set for its database must not change what the broker's statements
 # mean: these win over ALTER DATABASE … SET.
@@ -65,3 +67,25 @@ def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Se
         raise errors.EngineUnreachable(
             detail=f"PostgreSQL at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
+
+
+def reader_of(database: str) -> str:
+    """The name of its reader: d1 has r1."""
+    return f"r{our_name(database)[1:]}"
+
+
+def role_id_of(session: Session, name: str) -> int | None:
+    rows = session.run("SELECT oid FROM pg_roles WHERE rolname = {}", Literal(name))
+    return int(rows[0][0]) if rows else None
+
+
+def end_sessions(session: Session, role_id: int) -> None:
+    """Return when none is left. Raise EngineUnreachable."""
+    deadline = time.monotonic() + SESSIONS_LIMIT_S
+    while session.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = {}",
+        Literal(role_id),
+    ):
+        if time.monotonic() > deadline:
+            raise errors.EngineUnreachable(detail=f"sessions of {role_id} do not end")
+        time.sleep(0.005)

@@ -52,6 +52,7 @@ POLICIES = [
     *("noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random"),
     *("volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"),
 ]
+MIN_REPLICAS = "min-replicas-to-write"
 PERSISTENCE = {"aof": "yes", "none": "no"}
 SCHEMA = fields.schema(
     "Redis",
@@ -151,6 +152,21 @@ class Redis:
     def users(self, endpoint: Endpoint) -> set[str]:
         with _session(endpoint) as ask:
             return binding_users(ask("ACL USERS"))
+
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        """As a server does that waits for a replica: NOREPLICAS to whoever writes.
+
+        What takes the space is mostly the append-only file: it is rewritten.
+        """
+        replicas = str(int(is_read_only))
+        with _session(endpoint) as ask:
+            if ask("CONFIG GET", MIN_REPLICAS)[MIN_REPLICAS] != replicas:
+                ask("CONFIG SET", MIN_REPLICAS, replicas)
+            persistence = ask("INFO", "persistence")
+            if is_read_only and persistence["aof_enabled"] and _is_written(persistence):
+                ask("BGREWRITEAOF")
 
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         """Clients must send the user's name too: the default user is off."""

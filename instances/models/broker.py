@@ -25,7 +25,15 @@ class Broker(models.Model):
     broker_id = models.UUIDField(default=uuid.uuid4, editable=False)
     key_check = EncryptedTextField(default="readable", editable=False)
 
+    instance_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="At most so many service instances of all plans together; "
+        "empty: no limit.",
+    )
+
     class Meta:
+        verbose_name = "broker"
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="one_broker")
         ]

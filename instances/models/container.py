@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from instances import errors
 from instances.encryption import EncryptedTextField
+from instances.models.disk import HELD_TO, DiskUse
 from instances.models.docker_host import DockerHost
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
@@ -59,7 +60,8 @@ class ContainerQuerySet(models.QuerySet["Container"]):
         rows = ready.select_related("host", "lease")
         for container in rows.order_by("created_at")[:8]:
             mine = self.filter(pk=container.pk, state=ContainerState.STANDBY)
-            if mine.update(state=ContainerState.ADOPTING):
+            limits = {name: getattr(plan, name) for name in HELD_TO}
+            if mine.update(state=ContainerState.ADOPTING, **limits):
                 container.state = ContainerState.ADOPTING
                 return container
         return None
@@ -70,7 +72,7 @@ class ContainerQuerySet(models.QuerySet["Container"]):
         rows.update(state=ContainerState.GONE, gone_at=Now(), admin_secret="")
 
 
-class Container(StatefulModel):
+class Container(StatefulModel, DiskUse):
     """A database's container. The row comes first; its id is the label.
 
     Image, settings and limits are those it was made with: editing the plan does

@@ -51,6 +51,7 @@ class DockerHost(models.Model):
     problem = models.TextField(blank=True, editable=False)
     """Why the last contact failed; empty after a good one."""
     reconcile_after = models.DateTimeField(null=True, editable=False)
+    measure_after = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ["name"]

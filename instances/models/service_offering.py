@@ -11,6 +11,7 @@ from django.db import models
 from instances.models import catalog_rules
 from instances.models.backup_policy import BackupPolicy
 from instances.models.catalog_rules import Mistake
+from instances.models.disk import WhenFull
 
 
 class ServiceOffering(models.Model):
@@ -87,6 +88,24 @@ class ServicePlan(BackupPolicy):
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
         help_text="New bindings stop working after so many days, and the platform is "
         "told when to renew them; empty: they live until they are deleted.",
+    )
+    disk_mb = models.PositiveIntegerField(
+        "disk (MiB)",
+        null=True,
+        blank=True,
+        validators=[
+            MinValueValidator(64, "Give at least 64 MiB, or nothing for no limit.")
+        ],
+        help_text="What a database may write to its container; empty: no limit.",
+    )
+    when_disk_full = models.CharField(
+        "when the disk is full",
+        max_length=20,
+        choices=WhenFull,
+        default=WhenFull.READ_ONLY,
+        error_messages={
+            "invalid_choice": "What a full database becomes: give read_only or stop."
+        },
     )
     maintenance_version = models.CharField(
         max_length=100,

@@ -16,7 +16,7 @@ from instances.models import (
     ServiceInstance,
 )
 from instances.models.service_binding import MADE, binding_key
-from instances.operations import hosts
+from instances.operations import disk, hosts
 from instances.operations.catalog import check_plan
 from instances.operations.parameters import check as check_parameters
 from instances.operations.waiting import until_free
@@ -134,6 +134,7 @@ def _refuse_unusable(instance: ServiceInstance) -> None:
         raise errors.ConcurrencyError
     if not instance.plan.offering.bindable:
         raise errors.InvalidRequest("plan_id: this plan has no bindings.")
+    disk.refuse_stopped(instance)
 
 
 def _repeat(existing: ServiceBinding, wish: ServiceBinding) -> ServiceBinding:

@@ -69,6 +69,13 @@ def _startup(container: Container) -> Startup:
     return Startup(engine.port, engine.environment(container.admin_secret))
 
 
+def start_again(container: Container) -> None:
+    """Start one that was stopped for good, and let Docker restart it as before."""
+    host = connect(container.host)
+    host.limit(spec(container))
+    host.start(container.name)
+
+
 def remove(container: Container) -> None:
     """Remove a retiring container from its host, then give its port back.
 

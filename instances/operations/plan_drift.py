@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from instances.models import ServiceInstance
 from instances.models.container import MADE_WITH, is_same
+from instances.models.disk import HELD_TO
 
 
 def is_behind() -> Q:
@@ -16,6 +17,11 @@ def is_behind() -> Q:
     differs = Q()
     for name in MADE_WITH:
         differs |= ~Q(**{f"container__{name}": F(f"plan__{name}")})
+    for name in HELD_TO:
+        same = Q(**{f"container__{name}": F(f"plan__{name}")})
+        # To a database, no limit is not the same as no limit.
+        both_none = Q(**{f"container__{name}": None, f"plan__{name}": None})
+        differs |= ~(same | both_none)
     is_older = ~Q(plan__maintenance_version="") & ~Q(
         maintenance_version=F("plan__maintenance_version")
     )
@@ -34,13 +40,13 @@ def differences(instance: ServiceInstance) -> list[tuple[str, object, object]]:
     if wanted and instance.maintenance_version != wanted:
         version = instance.maintenance_version or "none"
         found.append(("maintenance version", version, wanted))
-    for name in MADE_WITH if container else ():
+    for name in (*MADE_WITH, *HELD_TO) if container else ():
         has, says = getattr(container, name), getattr(plan, name)
         label = str(plan._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
         if isinstance(has, dict):
             found += _settings(has, says)
         elif has != says:
-            found.append((label, has, says))
+            found.append((label, _shown(has), _shown(says)))
     return found
 
 
@@ -50,3 +56,7 @@ def _settings(
     for name in sorted({*has, *says}):
         if not is_same(has.get(name), says.get(name)):
             yield name, has.get(name, "its default"), says.get(name, "its default")
+
+
+def _shown(value: object) -> object:
+    return "no limit" if value is None else value

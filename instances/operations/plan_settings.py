@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from instances import errors
 from instances.engines import find_configurable
 from instances.models import ServicePlan
+from instances.models.disk import WhenFull
 
 
 def mistakes(plan: ServicePlan) -> Iterator[tuple[str, str]]:
@@ -14,6 +15,9 @@ def mistakes(plan: ServicePlan) -> Iterator[tuple[str, str]]:
         return
     if engine is not None:
         yield from engine.mistakes(plan.settings)
+        if plan.disk_mb is not None and plan.when_disk_full != WhenFull.STOP:
+            sentence = "Give stop: this engine cannot make a database read-only."
+            yield "when_disk_full", sentence
     elif plan.settings:
         names = ", ".join(plan.settings)
         yield names, f"Remove it: engine {plan.offering.engine} takes no settings."

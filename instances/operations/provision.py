@@ -18,7 +18,7 @@ from instances.models import (
 )
 from instances.operations import hosts
 from instances.operations.catalog import get_plan
-from instances.operations.limits import check_limits
+from instances.operations.limits import check_limits, check_total
 from instances.operations.parameters import check as check_parameters
 from instances.operations.starting import READY_LIMIT_S, start, wait_until_ready
 from instances.operations.work import Verb, Work
@@ -86,6 +86,7 @@ def _record(
     """All rows or none: a standby container is claimed with the instance."""
     plan = wish.plan
     list(ServicePlan.objects.select_for_update().filter(pk=plan.pk).values_list("pk"))
+    check_total()
     check_limits(plan, wish.organization_guid)
     if adopter:
         wish.container = Container.objects.claim_standby(plan)

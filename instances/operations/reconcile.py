@@ -38,7 +38,7 @@ def reconcile(host: DockerHost) -> None:
         row = rows.get(status.name)
         if row is None:
             _settle_unwanted(host, status)
-        elif row.state in WANTED and not status.is_running:
+        elif _is_to_run(row) and not status.is_running:
             _start(row, status)
     present = {status.name for status in found}
     for row in rows.values():
@@ -48,6 +48,10 @@ def reconcile(host: DockerHost) -> None:
             row.retire()
         if row.state == Container.State.RETIRING:
             _remove(row)
+
+
+def _is_to_run(row: Container) -> bool:
+    return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
 
 
 def _is_nobodys(row: Container) -> bool:
@@ -93,11 +97,8 @@ def _start(row: Container, status: ContainerStatus) -> None:
         hosts.connect(row.host).resume(row.name)
     if status.state not in ("exited", "created"):
         return
-    host = hosts.connect(row.host)
     try:
-        # A swap that was given up may have left it without restarts of its own.
-        host.limit(hosts.spec(row))
-        host.start(row.name)
+        hosts.start_again(row)
     except (errors.PortTaken, errors.ContainerFailed) as error:
         logger.warning("container=%s does not start: %s", row, error.detail)
         if row.state == Container.State.STANDBY:

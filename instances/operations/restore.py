@@ -23,6 +23,7 @@ from instances.models import (
 )
 from instances.models.backup import Trigger
 from instances.models.container import MADE_WITH
+from instances.models.disk import HELD_TO
 from instances.operations import back_up, hosts, proof, swap
 from instances.operations.bind import user_of
 from instances.operations.starting import wait_until_ready
@@ -149,7 +150,9 @@ def _perform(work: Work) -> None:
     if container.state == Container.State.IN_USE:
         for safety in work.operation.backups.all():
             back_up.take(work, safety, container)
-    made_with: dict[str, Any] = {name: getattr(container, name) for name in MADE_WITH}
+    made_with: dict[str, Any] = {
+        name: getattr(container, name) for name in (*MADE_WITH, *HELD_TO)
+    }
     swap.swap(work, container, made_with, FromBackup(backup))
     _succeed(work)
 

@@ -119,9 +119,7 @@ def settle(operation: Operation) -> None:
         hosts.remove_if_unwanted(successor)
     if container.state != _State.IN_USE:
         return
-    host = hosts.connect(container.host)
-    host.limit(hosts.spec(container))
-    host.start(container.name)
+    hosts.start_again(container)
     wait_until_ready(
         container,
         step=lambda text: None,

@@ -19,7 +19,8 @@ from instances.models import (
     ServicePlan,
 )
 from instances.models.container import MADE_WITH, is_same
-from instances.operations import engine_settings, hosts, parameters, swap
+from instances.models.disk import HELD, HELD_TO
+from instances.operations import disk, engine_settings, hosts, parameters, swap
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
@@ -27,7 +28,7 @@ from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
 
-LIMITS = ("memory_mb", "cpus", "pids")
+LIMITS = ("memory_mb", "cpus", "pids", *HELD_TO)
 
 
 def accept(
@@ -78,7 +79,10 @@ def accept(
         if owner and request["as_planned"] and _needs_swap(instance, plan):
             raise errors.AsyncRequired
         if plan != instance.plan:
+            disk.check_room(instance, plan)
             check_limits(plan, instance.organization_guid)
+        else:
+            disk.refuse_stopped(instance)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
         return instance, Operation.objects.enqueue(
             Kind.UPDATE, instance, actor=actor, request=request, owner=owner
@@ -133,8 +137,14 @@ def _request(
         "plan_id": plan.pk,
         "parameters": {**instance.parameters, **wanted},
         "former_plan_id": instance.plan_id,
-        "former_limits": {name: str(getattr(container, name, "")) for name in LIMITS},
+        "former_limits": {name: _plain(container, name) for name in LIMITS},
     }
+
+
+def _plain(container: Container | None, name: str) -> str | None:
+    """The limit as JSON; None is none."""
+    value = getattr(container, name, None)
+    return None if value is None else str(value)
 
 
 def _joined(operation: Operation, request: dict[str, Any]) -> Operation:
@@ -166,12 +176,13 @@ def _perform(work: Work) -> None:
         engine_settings.note(work, container, request["parameters"])
         _set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
-        made_with = {name: getattr(plan, name) for name in MADE_WITH}
+        made_with = {name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)}
         swap.swap(work, container, made_with, swap.OwnData())
     elif request["as_planned"]:
         work.step(f"setting the limits of plan {plan}")
         _reserve(work, container, plan)
         hosts.connect(container.host).limit(hosts.spec(container))
+        _ease(work, container)
     _succeed(work, plan)
 
 
@@ -197,6 +208,19 @@ def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
         container.save(update_fields=LIMITS)
         if more_mb > 0:
             placement.make_room(host)
+
+
+def _ease(work: Work, container: Container) -> None:
+    """Let go at once a database that was full for its former plan."""
+    former = container.disk_state
+    if former not in HELD:
+        return
+    work.step("looking whether the disk limit lets it go")
+    disk.judge(container)
+    if former == Container.DiskState.STOPPED != container.disk_state:
+        hosts.start_again(container)
+        wait_until_ready(container, step=work.step, check=work.check)
+    disk.enforce(container)
 
 
 def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:

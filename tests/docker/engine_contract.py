@@ -11,6 +11,7 @@ import pytest
 
 from instances import errors
 from instances.engines import Endpoint, Engine, User, new_secret
+from tests.docker.read_only_contract import ReadOnlyContract
 from tests.fakes import Refused
 
 SECRET = "canary-of-the-administrator"
@@ -34,7 +35,7 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-class EngineContract:
+class EngineContract(ReadOnlyContract):
     """Facts; a subclass gives engine, endpoint, log_in() and its parameters."""
 
     engine: Engine
@@ -82,6 +83,7 @@ class EngineContract:
             lambda: self.engine.create_user(nobody, User("u1", "p", "d1", 1)),
             lambda: self.engine.drop_user(nobody, "u1"),
             lambda: self.engine.users(nobody),
+            lambda: self.engine.set_read_only(nobody, "d1", True),
         ]
         for call in calls:
             with pytest.raises(errors.EngineUnreachable):

@@ -19,13 +19,14 @@ from instances.containers import (
 from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
+from tests.docker.measuring_contract import MeasuringContract
 from tests.fakes.containers import Machine, MemoryContainerHost
 from tests.fakes.faults import Faults
 
 NOISE = "quiet\n\x1b[31mred\x1b[0m\x07 bell\n\u009b32mgreen\n"
 
 
-class ContainerHostContract:
+class ContainerHostContract(MeasuringContract):
     """Facts; a subclass gives host, unreachable_host() and what looks inside."""
 
     host: ContainerHost
@@ -67,11 +68,6 @@ class ContainerHostContract:
 
     def names(self) -> set[str]:
         return {status.name for status in self.host.list(broker_id=self.broker_id)}
-
-    def test_describe_names_the_engine_and_its_memory(self):
-        description = self.host.describe()
-        assert description.engine_id
-        assert description.memory_mb > 256
 
     def test_a_created_container_does_not_run(self):
         spec = self.created()
@@ -128,10 +124,6 @@ class ContainerHostContract:
         spec = self.started()
         self.host.start(spec.name)
         assert self.find(spec).is_running
-
-    def test_starting_what_is_not_there_is_a_failure(self):
-        with pytest.raises(errors.ContainerFailed):
-            self.host.start("brokersite-test-nobody")
 
     def test_a_port_of_another_container_is_taken_at_start_not_at_create(self):
         """F54."""
@@ -258,6 +250,9 @@ class MemoryContainerHostTest(ContainerHostContract, SimpleTestCase):
     def write_log(self, spec: ContainerSpec, text: str) -> None:
         self.machine.containers[spec.name].log += text
 
+    def grow(self, spec: ContainerSpec, size: int) -> None:
+        self.machine.containers[spec.name].size += size
+
 
 class DockerContainerHostTest(ContainerHostContract, SimpleTestCase):
     @classmethod
@@ -297,4 +292,9 @@ class DockerContainerHostTest(ContainerHostContract, SimpleTestCase):
         time.sleep(1.5)  # until the server has said all it has to say at start
         script = ["bash", "-c", 'printf %s "$TEXT" >/proc/1/fd/1']
         result = container.exec_run(script, environment={"TEXT": text})
+        assert result.exit_code == 0, result.output
+
+    def grow(self, spec: ContainerSpec, size: int) -> None:
+        command = ["dd", "if=/dev/zero", "of=/tmp/f", f"bs={size}", "count=1"]
+        result = self.docker.containers.get(spec.name).exec_run(command)
         assert result.exit_code == 0, result.output

@@ -121,3 +121,18 @@ class MariaDBTest(RealBackupContract):
         assert time.monotonic() - started_at < 3
         with pytest.raises(Refused):
             session.write(user.database)
+
+    def test_a_lock_does_not_keep_a_full_server_writable(self):
+        """LOCK TABLES holds up SET GLOBAL read_only for as long as it likes."""
+        user = self.created()
+        session = self.session(user)
+        session.write(user.database)
+        session.run(f"LOCK TABLES {user.database}.facts WRITE")
+        self.set_read_only(user, True)
+        self.addCleanup(self.set_read_only, user, False)
+        self.assert_cannot_write(user)
+
+    def test_a_user_of_a_full_server_cannot_let_itself_write(self):
+        session = self.session(self.held())
+        with pytest.raises(Refused):
+            session.run("SET GLOBAL read_only = 0")

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from instances import errors
-from instances.engines import Endpoint, User, postgres
+from instances.engines import Endpoint, User, postgres_read_only, postgres_session
 from instances.engines.postgres import Postgres
 from instances.engines.verifiers import scram_sha_256
 from tests.docker.postgres_session import PostgresSession
@@ -152,9 +152,59 @@ class PostgresTest(RealBackupContract):
         """F34: the driver itself would wait for ever."""
         started_at = time.monotonic()
         with (
-            mock.patch.object(postgres, "SESSION_LIMIT_S", 1),
+            mock.patch.object(postgres_session, "SESSION_LIMIT_S", 1),
             pytest.raises(errors.EngineUnreachable),
-            postgres._session(self.endpoint) as session,
+            postgres_session.connect(self.endpoint) as session,
         ):
             session.run("SELECT pg_sleep(60)")
         assert time.monotonic() - started_at < 5
+
+    def test_a_user_of_a_full_database_cannot_let_itself_write(self):
+        user = self.created()
+        session = self.session(user)
+        session.run("SET ROLE NONE")
+        session.run("CREATE TABLE own (n int)")
+        self.set_read_only(user, True)
+        self.addCleanup(self.set_read_only, user, False)
+        session = self.session(user)
+        session.run("SET ROLE NONE")
+        session.run("SET default_transaction_read_only = off")
+        for statement in (
+            "INSERT INTO own VALUES (1)",
+            f"SET ROLE {user.database}",
+            f"GRANT {user.database} TO {user.name}",
+            "CREATE TABLE another (n int)",
+            "CREATE TEMP TABLE another (n int)",
+        ):
+            with pytest.raises(Refused):
+                session.run(statement)
+        session.run(f"SET ROLE {user.database.replace('d', 'w', 1)}")
+        with pytest.raises(Refused):
+            session.run("INSERT INTO own VALUES (1)")
+
+    def test_a_full_database_stays_full_after_a_kill(self):
+        user = self.held()
+        self.restart(kill=True)
+        self.assert_cannot_write(user)
+
+    def test_letting_go_that_was_cut_short_is_made_good(self):
+        user = self.held()
+        with (
+            mock.patch.object(postgres_read_only, "_end_sessions_of") as ending,
+            pytest.raises(KeyboardInterrupt),
+        ):
+            ending.side_effect = KeyboardInterrupt
+            self.set_read_only(user, False)
+        reader = self.session(self.created(database=user.database))
+        self.set_read_only(user, False)
+        with pytest.raises(Refused):
+            reader.write(user.database)
+        self.session(user).write(user.database)
+        assert not self.administrator().run(
+            "SELECT FROM pg_roles WHERE rolname LIKE 'w%'"
+        )
+
+    def test_the_other_databases_of_a_server_are_left_alone(self):
+        self.held()
+        other = self.created()
+        self.session(other).write(other.database)

@@ -136,3 +136,31 @@ class RedisTest(RealBackupContract):
             self.restart()
             assert bool(self.session(user).run("EXISTS", "kept")) == is_kept
         assert self.parameters_of(user)["persistence"] == "aof"
+
+    def test_a_full_server_refuses_scripts_that_write(self):
+        session = self.session(self.held())
+        with pytest.raises(Refused):
+            session.run("EVAL", "return redis.call('RPUSH', 'facts', '1')", "0")
+        with pytest.raises(Refused):
+            session.run("CONFIG", "SET", "min-replicas-to-write", "0")
+
+    def test_a_full_server_rewrites_its_file(self):
+        """What fills it is mostly the log of commands."""
+        user = self.created()
+        session = self.session(user)
+        for _ in range(50):
+            session.run("SET", "same", "x" * 20_000)
+        before = self.file_size()
+        self.set_read_only(user, True)
+        self.addCleanup(self.set_read_only, user, False)
+        deadline = time.monotonic() + 20
+        while self.file_size() > before / 10:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def file_size(self) -> int:
+        container = self.docker.containers.get(self.spec.name)
+        output = container.exec_run(
+            ["du", "-sb", "/var/lib/redis/appendonlydir"]
+        ).output
+        return int(output.split()[0])

@@ -47,6 +47,9 @@ class FakeContainer:
     """What was unpacked into it, by path."""
     restarts: bool = True
     mounts: tuple[str, ...] = ()
+    is_read_only: bool = False
+    size: int = 0
+    """Bytes of its own layer."""
 
     def take_in(self) -> None:
         """What the entrypoint does with another container's data."""
@@ -127,6 +130,7 @@ class MemoryContainerHost(MemoryCommits):
         taken = {row.address for row in self.machine.running()}
         if container.address in taken | self.machine.strangers:
             raise errors.PortTaken(detail="port is already allocated")
+        container.is_read_only = False
         container.exit_code = self.machine.failing_images.get(container.spec.image, 0)
         container.state = "restarting" if container.exit_code else "running"
         container.started_at = timezone.now()
@@ -136,6 +140,7 @@ class MemoryContainerHost(MemoryCommits):
     @counted
     def restart(self, name: str) -> None:
         container = self._existing(name)
+        container.is_read_only = False
         container.state = "running"
 
     def _prove(self, container: FakeContainer) -> None:
@@ -149,7 +154,9 @@ class MemoryContainerHost(MemoryCommits):
     @counted
     def stop(self, name: str, *, limit_s: int) -> None:
         container = self._existing(name)
-        container.state, container.restarts = "exited", False
+        container.restarts = False
+        if container.state != "created":
+            container.state = "exited"
 
     @counted
     def limit(self, spec: ContainerSpec) -> None:
@@ -201,6 +208,14 @@ class MemoryContainerHost(MemoryCommits):
             for container in self.machine.containers.values()
             if container.spec.labels.get(BROKER_LABEL) == broker_id
         ]
+
+    @counted
+    def sizes(self, *, broker_id: str) -> dict[str, int]:
+        return {
+            container.spec.name: container.size
+            for container in self.machine.containers.values()
+            if container.spec.labels.get(BROKER_LABEL) == broker_id
+        }
 
     @counted
     def remove(self, name: str) -> None:

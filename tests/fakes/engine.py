@@ -44,6 +44,8 @@ class FakeSession:
 
     def _refuse(self, database: str, *, read_only: bool) -> None:
         user = self._account.user
+        if self._server.is_read_only and not read_only:
+            raise Refused("the server is read-only")
         if self._server.users.get(user.name) is not self._account:
             raise Refused("the connection has ended")
         if database != user.database or user.read_only > read_only:
@@ -153,6 +155,11 @@ class FakeEngine:
 
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         return MariaDB().credentials(endpoint, user)
+
+    def set_read_only(
+        self, endpoint: Endpoint, database: str, is_read_only: bool
+    ) -> None:
+        self._server(endpoint).is_read_only = is_read_only
 
     def log_in(
         self, host: str, port: int, *, username: str, password: str

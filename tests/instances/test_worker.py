@@ -65,6 +65,21 @@ class WorkerPartsTest(DomainTestCase):
         self.process._prestage()
         self.process._stopping.wait.assert_called_once()
 
+    def test_a_host_that_is_due_is_measured_once(self):
+        """F30."""
+        self.process._measure()
+        self.process._measure()
+        assert self.faults.calls.count("sizes") == 1
+
+    def test_a_host_that_cannot_be_measured_delays_no_other(self):
+        """I13."""
+        make_host("two")
+        self.world.machine.is_down = True
+        with self.assertLogs("instances.worker", "WARNING") as logged:
+            self.process._measure()
+        assert "host=one is not measured" in logged.output[0]
+        assert self.faults.calls.count("sizes") == 2
+
     def test_hand_back_frees_what_it_held_and_its_name(self):
         """F28."""
         self.provision_operation()

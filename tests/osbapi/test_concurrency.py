@@ -4,14 +4,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from unittest import mock
 
 from django.db import connection
 from django.test import TransactionTestCase
 
-from instances.models import Operation, ServiceBinding, ServiceInstance
-from instances.operations import waiting
+from instances.models import Broker, Operation, ServiceBinding, ServiceInstance
+from instances.operations import provision, waiting
 from tests.fakes import check_invariants, drain, make_plan
 from tests.osbapi.base import Platform
 
@@ -57,6 +58,22 @@ class ConcurrencyTest(Platform, TransactionTestCase):
         assert self.statuses(self.at_once(*requests)) == {202: TIMES}
         drain()
         check_invariants(self.world)
+
+    def test_provisions_of_two_plans_share_the_limit_in_all(self):
+        """S60: no plan's lock holds the other back."""
+        Broker.objects.update_or_create(id=1, defaults={"instance_limit": 1})
+        make_plan("plan-2")
+        other = threading.Barrier(2)
+
+        def meet(*_: Any) -> None:
+            """Both have counted, and neither has added its own: never, with a lock."""
+            with suppress(threading.BrokenBarrierError):
+                other.wait(2)
+
+        self.enterContext(mock.patch.object(provision, "check_limits", meet))
+        answers = self.at_once(self.put, lambda: self.put("i-2", plan_id="plan-2"))
+        assert self.statuses(answers) == {202: 1, 400: 1}
+        assert ServiceInstance.objects.count() == 1
 
     def test_synchronous_provisions_share_no_port(self):
         """I2, S60."""

@@ -211,6 +211,7 @@ def make_everything():
         Container: instance.container,
         ServiceOffering: instance.plan.offering,
         ServicePlan: instance.plan,
+        Broker: Broker.this(),
         BrokerCredential: login,
         Worker: Worker.objects.get(),
     }
@@ -221,6 +222,7 @@ def unreadable_secrets():
     """Every encrypted column holds what no key opens."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE instances_container SET admin_secret = 'damaged'")
+        cursor.execute("UPDATE instances_broker SET key_check = 'damaged'")
         cursor.execute(
             "UPDATE instances_servicebinding"
             " SET password = 'damaged', credentials = 'damaged'"

@@ -66,7 +66,7 @@ class WithoutRows(ConsoleTestCase):
     def test_every_list_says_what_would_be_here(self):
         for name in (
             "serviceinstance servicebinding operation auditevent dockerhost portlease "
-            "container serviceoffering serviceplan brokercredential worker"
+            "container serviceoffering serviceplan broker brokercredential worker"
         ).split():
             text = self.text_of(reverse(f"admin:instances_{name}_changelist"))
             assert 'class="nothing"' in text, name
@@ -110,9 +110,6 @@ class Secrets(PagesTestCase):
         names = secret_columns(ServiceInstance, paths)
         assert set(names) == {"container__admin_secret"}
 
-    def test_broker_row_is_not_registered(self):
-        assert self.client.get("/admin/instances/broker/").status_code == 404
-
 
 class ReadOnly(PagesTestCase):
     def test_nothing_is_added_or_deleted(self):
@@ -124,8 +121,8 @@ class ReadOnly(PagesTestCase):
             delete = url.replace("/change/", "/delete/")
             assert self.client.post(delete, {"post": "yes"}).status_code == 403, url
 
-    def test_nothing_but_hosts_and_the_catalog_is_changed(self):
-        written = ("DockerHost", "ServiceOffering", "ServicePlan")
+    def test_nothing_but_broker_hosts_and_catalog_is_changed(self):
+        written = ("Broker", "DockerHost", "ServiceOffering", "ServicePlan")
         for model, row in self.rows.items():
             if model.__name__ not in written:
                 response = self.client.post(change_url(row), {"state": "gone"})

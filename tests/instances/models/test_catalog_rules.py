@@ -56,6 +56,16 @@ class OfferingTest(CatalogRulesTestCase):
         )
         self.assert_taken(other, "name", "mysql-docker2", "mysql_docker")
 
+    def test_disk_limits(self):
+        self.assert_taken(self.plan, "disk_mb", None, 64, 10**6)
+        self.assert_refused(
+            self.plan, "disk_mb", (0, 63), "at least 64 MiB, or nothing"
+        )
+        self.plan.disk_mb = None
+        self.assert_taken(self.plan, "when_disk_full", "read_only", "stop")
+        wrong = ("readonly", "stopped")
+        self.assert_refused(self.plan, "when_disk_full", wrong, "read_only or stop")
+
     def test_ids_are_its_own_among_offerings_and_plans(self):
         for taken in (PLAN_ID, PLAN_ID.upper(), OFFERING_ID.upper()):
             row = ServiceOffering(id=taken, name="n", description="d", engine="mariadb")

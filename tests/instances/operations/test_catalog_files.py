@@ -113,6 +113,8 @@ class MistakesTest(FileTestCase):
             ),
             ("metadata: {since: 2026-11-22}", "metadata", "JSON"),
             ("metadata: {share: .nan}", "metadata", "NaN"),
+            ("disk_mb: 8", "disk_mb", "at least 64 MiB"),
+            ("when_disk_full: shut", "when_disk_full", "read_only or stop"),
             ("offering_id: o-2", "offering_id"),
         ):
             with self.subTest(line):
