@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 
 from instances import errors
-from instances.engines import Endpoint, User, postgres
+from instances.engines import Endpoint, User, postgres_session
 from instances.engines.postgres import Postgres
 from instances.engines.verifiers import scram_sha_256
 from tests.docker.postgres_session import PostgresSession
@@ -151,9 +151,9 @@ class PostgresTest(RealBackupContract):
         """F34: the driver itself would wait for ever."""
         started_at = time.monotonic()
         with (
-            mock.patch.object(postgres, "SESSION_LIMIT_S", 1),
+            mock.patch.object(postgres_session, "SESSION_LIMIT_S", 1),
             pytest.raises(errors.EngineUnreachable),
-            postgres._session(self.endpoint) as session,
+            postgres_session.open_session(self.endpoint) as session,
         ):
             session.run("SELECT pg_sleep(60)")
         assert time.monotonic() - started_at < 5
