@@ -208,6 +208,8 @@ class RealBackupContract(BackupContract, RealEngineContract):
                 self.new_session(restored, user.name, user.password, user.database)
             with pytest.raises(errors.EngineUnreachable):
                 self.engine.check(replace(restored, admin_secret=SECRET))
+            self.engine.drop_user(restored, user.name)
+            assert user.name not in self.engine.users(restored)
             self.host.remove(spec.name)
 
 
