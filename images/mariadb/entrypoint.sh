@@ -53,7 +53,7 @@ fi
 
 # Start the server without a network, count what is asked for, and stop it in order.
 prove() {
-    local socket=/run/mysqld/proof.sock server
+    local socket=/run/mysqld/proof.sock server counted
     rm -f "$socket"
     mariadbd --init-file=/dev/stdin --skip-networking --socket="$socket" "$@" <<<"$statements" &
     server=$!
@@ -62,10 +62,11 @@ prove() {
         kill -0 "$server" 2>/dev/null || fail "The server has not started on this data."
         sleep 0.05
     done
-    mariadb --no-defaults --socket="$socket" --batch --skip-column-names <<<"$PROVE" ||
+    counted=$(mariadb --no-defaults --socket="$socket" --batch --skip-column-names <<<"$PROVE") ||
         fail "The server could not count what is in this data."
     kill "$server"
     wait "$server" || fail "The server did not stop in order."
+    echo "$counted"
     echo "inventory complete"
 }
 

@@ -53,15 +53,17 @@ fi
 
 # Start the server without a network, count what is asked for, and stop it in order.
 prove() {
+    local counted
     # A backup of a running server brings these along, and process 1 is alive here too.
     rm -f "$PGDATA/postmaster.pid" /run/postgresql/.s.PGSQL.*
-    pg_ctl start --silent --wait --timeout=86400 --options="-c listen_addresses='' -c autovacuum=off" ||
+    pg_ctl start --silent --wait --timeout=86400 --options="-c listen_addresses='' -c autovacuum=off" >&2 ||
         fail "The server has not started on this data."
     # What a tenant has set for its database does not count here.
     export PGOPTIONS="-c search_path=pg_catalog -c default_transaction_read_only=off -c statement_timeout=0 -c client_min_messages=warning"
-    psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 postgres <<<"$PROVE" ||
+    counted=$(psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 postgres <<<"$PROVE") ||
         fail "The server could not count what is in this data."
     pg_ctl stop --silent --wait --timeout=86400 --mode=fast || fail "The server did not stop in order."
+    echo "$counted"
     echo "inventory complete"
 }
 

@@ -68,7 +68,7 @@ prove() {
     # No password: nobody but this script reaches the socket.
     echo "user default on nopass ~* &* +@all" | replace "$ROOT/proof.acl"
     redis-server "$SETTINGS" --maxmemory "$maxmemory" "$@" \
-        --port 0 --unixsocket "$socket" --aclfile "$ROOT/proof.acl" &
+        --port 0 --unixsocket "$socket" --aclfile "$ROOT/proof.acl" >&2 &
     server=$!
     # It answers otherwise until it has read all its data.
     until [ "$(redis-cli -s "$socket" PING 2>/dev/null)" = PONG ]; do
@@ -77,9 +77,9 @@ prove() {
     done
     counted=$(redis-cli -s "$socket" <<<"$PROVE")
     [[ $counted == "inventory "* ]] || fail "The server could not count what is in this data: $counted"
-    echo "$counted"
     kill "$server"
     wait "$server" || fail "The server did not stop in order."
+    echo "$counted"
     echo "inventory complete"
 }
 

@@ -207,9 +207,10 @@ def counted(lines: Iterable[str]) -> dict[str, int]:
 
 
 def read_inventory(log: str) -> dict[str, int]:
-    """What a container printed that was started with a proof.
+    """What a container printed, as its last lines, that was started with a proof.
 
-    Raise ContainerFailed, with the log's last lines, if it did not come to its end.
+    Its exit code counts too. Raise ContainerFailed, with the log's last lines, if it
+    did not come to its end.
     """
     lines = log.splitlines()
     inventory = counted(lines)

@@ -185,12 +185,8 @@ class Redis:
     def leave_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
         """With persistence off it is in no backup, like all the other keys."""
         with _session(endpoint) as ask:
-            # It answers once the key is on disk, not a second before.
-            ask("CONFIG SET", "appendfsync", "always")
-            try:
-                ask("EVAL", _LEAVE, 1, WITNESS_KEY, our_witness(witness))
-            finally:
-                ask("CONFIG SET", "appendfsync", "everysec")
+            ask("EVAL", _LEAVE, 1, WITNESS_KEY, our_witness(witness))
+            _flush(ask)
 
     def remove_witness(self, endpoint: Endpoint, database: str, witness: str) -> None:
         with _session(endpoint) as ask:
@@ -241,8 +237,26 @@ def _session(endpoint: Endpoint) -> Iterator[Ask]:
 def _persist(ask: Ask, appendonly: str) -> None:
     """Switch the append-only file; return when it holds all the keys."""
     ask("CONFIG SET", "appendonly", appendonly)
+    if appendonly == "yes":
+        _wait_until(ask, _is_written)
+
+
+def _flush(ask: Ask) -> None:
+    """Return when the file holds what came before: a busy disk can hold it up."""
+    now = ask("INFO", "persistence")
+    if now["aof_enabled"]:
+        size = now["aof_current_size"] + now["aof_buffer_length"]
+        _wait_until(
+            ask,
+            # A file that is written anew can be smaller.
+            lambda now: now["aof_current_size"] >= size or not now["aof_buffer_length"],
+        )
+
+
+def _wait_until(ask: Ask, is_so: Callable[[Mapping[str, Any]], bool]) -> None:
+    """What the server says of its file. Raise EngineUnreachable."""
     deadline = time.monotonic() + REWRITE_LIMIT_S
-    while appendonly == "yes" and not _is_written(ask("INFO", "persistence")):
+    while not is_so(ask("INFO", "persistence")):
         if time.monotonic() > deadline:
             raise errors.EngineUnreachable(detail="the file is not written in time")
         time.sleep(0.02)

@@ -170,6 +170,9 @@ class RealBackupContract(BackupContract, RealEngineContract):
         container = self.proving(self.committed(), proof)
         code, log = self.outcome(container)
         assert code == 0
+        printed = container.logs(stderr=False).decode().splitlines()
+        assert all(line.startswith("inventory ") for line in printed)
+        assert printed[-1] == "inventory complete"
         seen = self.docker.api.inspect_container(container.id)
         assert seen["HostConfig"]["NetworkMode"] == "none"
         assert not any(seen["NetworkSettings"]["Ports"].values())
@@ -191,7 +194,7 @@ class RealBackupContract(BackupContract, RealEngineContract):
         user = self.created()
         self.session(user).write(user.database)
         image = self.committed()
-        for pause_s in (0.0, 0.05, 0.1, 0.2, 0.4):
+        for pause_s in (0.0, 0.1, 0.3):
             secret = new_secret()
             spec = real.spec_of(self.engine, secret, image=image)
             self.host.create(spec)
@@ -205,6 +208,8 @@ class RealBackupContract(BackupContract, RealEngineContract):
                 self.new_session(restored, user.name, user.password, user.database)
             with pytest.raises(errors.EngineUnreachable):
                 self.engine.check(replace(restored, admin_secret=SECRET))
+            self.engine.drop_user(restored, user.name)
+            assert user.name not in self.engine.users(restored)
             self.host.remove(spec.name)
 
 

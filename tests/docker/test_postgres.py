@@ -154,7 +154,7 @@ class PostgresTest(RealBackupContract):
         with (
             mock.patch.object(postgres_session, "SESSION_LIMIT_S", 1),
             pytest.raises(errors.EngineUnreachable),
-            postgres_session.connect(self.endpoint) as session,
+            postgres_session.open_session(self.endpoint) as session,
         ):
             session.run("SELECT pg_sleep(60)")
         assert time.monotonic() - started_at < 5

@@ -116,6 +116,7 @@ class RedisTest(RealBackupContract):
     def test_a_witness_is_left_even_when_memory_is_used_up(self):
         administrator = self.administrator()
         limit = administrator.run("CONFIG", "GET", "maxmemory")[1]
+        administrator.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
         administrator.run("CONFIG", "SET", "maxmemory", "1")
         try:
             with pytest.raises(Refused, match="maxmemory"):

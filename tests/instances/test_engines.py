@@ -6,7 +6,7 @@ from django.test import SimpleTestCase
 
 from instances import engines, errors
 from instances.containers import connect
-from instances.engines import ENGINES, get_engine, new_secret, parameters
+from instances.engines import ENGINES, get_engine, new_secret, parameters, redis
 from instances.engines.base import binding_users, read_inventory
 from instances.engines.verifiers import (
     mysql_native_password,
@@ -146,6 +146,28 @@ class ReadInventoryTest(SimpleTestCase):
     def test_an_empty_log_is_refused(self):
         with pytest.raises(errors.ContainerFailed):
             read_inventory("")
+
+
+class RedisFlushTest(SimpleTestCase):
+    """A backup must hold the witness: the file can lag behind the answer."""
+
+    def asked(self, *answers: tuple[int, int]) -> int:
+        """How often it asks, given the file's and the buffer's sizes in turn."""
+        left = [
+            {"aof_enabled": 1, "aof_current_size": size, "aof_buffer_length": waiting}
+            for size, waiting in answers
+        ]
+        redis._flush(lambda *command: left.pop(0))
+        return len(answers) - len(left)
+
+    def test_what_waits_in_memory_is_waited_for(self):
+        assert self.asked((100, 50), (100, 80), (149, 31), (150, 40), (0, 0)) == 4
+
+    def test_a_file_that_was_written_anew_is_smaller(self):
+        assert self.asked((100, 50), (10, 20), (30, 0), (0, 0)) == 3
+
+    def test_without_a_file_there_is_nothing_to_wait_for(self):
+        redis._flush(lambda *command: {"aof_enabled": 0})
 
 
 class ConnectTest(SimpleTestCase):
