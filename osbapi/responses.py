@@ -14,7 +14,7 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.models.operation import EXCLUSIVE
+from instances.models.operation_kind import EXCLUSIVE
 from instances.operations.catalog import catalog_document, catalog_rows
 
 POLLED = EXCLUSIVE

@@ -20,6 +20,7 @@ from instances.engines.base import (
     our_witness,
     relational_credentials,
 )
+from instances.engines.mariadb_inventory import WITNESS_TABLE, inventory_of
 from instances.engines.mariadb_parameters import SCHEMA
 from instances.engines.verifiers import mysql_native_password
 
@@ -32,13 +33,6 @@ LOCKS_LIMIT_S = 2
 HOME = "/var/lib/mysql"
 SETTINGS_PATH = f"{HOME}/data/.applied"
 """Where the image lets the server write (secure-file-priv)."""
-
-# In a database of the administrator's, which no binding's user sees.
-WITNESS_TABLE = (
-    "CREATE DATABASE IF NOT EXISTS brokersite",
-    "CREATE TABLE IF NOT EXISTS brokersite.witness"
-    " (slot INT PRIMARY KEY, witness CHAR(32) NOT NULL) ENGINE=InnoDB",
-)
 
 
 class MariaDB:
@@ -194,13 +188,13 @@ class MariaDB:
     ) -> dict[str, int]:
         lines = []
         with _session(endpoint) as cursor:
-            for statement in _inventory(database, witness):
+            for statement in inventory_of(database, witness):
                 cursor.execute(statement)
                 lines += [str(row[0]) for row in cursor.fetchall()]
         return counted(lines)
 
     def proof(self, database: str, witness: str) -> str:
-        return "".join(f"{line};\n" for line in _inventory(database, witness))
+        return "".join(f"{line};\n" for line in inventory_of(database, witness))
 
 
 @contextmanager
@@ -225,22 +219,6 @@ def _session(endpoint: Endpoint) -> Iterator[Cursor]:
         raise errors.EngineUnreachable(
             detail=f"MariaDB at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
-
-
-def _inventory(database: str, witness: str) -> tuple[str, ...]:
-    """Statements for the network and for the image's own client alike."""
-    return (
-        *WITNESS_TABLE,
-        "SELECT CONCAT('inventory databases ', COUNT(*))"
-        " FROM information_schema.schemata WHERE schema_name NOT IN ('brokersite',"
-        " 'information_schema', 'mysql', 'performance_schema', 'sys')",
-        # Its length is only known of a table that the server could open.
-        "SELECT CONCAT('inventory tables ', COUNT(data_length))"
-        " FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
-        f" AND table_schema = '{our_name(database)}'",
-        "SELECT CONCAT('inventory witness ', COUNT(*)) FROM brokersite.witness"
-        f" WHERE witness = '{our_witness(witness)}'",
-    )
 
 
 def _set_read_only(cursor: Cursor, is_read_only: bool) -> None:

@@ -6,7 +6,8 @@ from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
 from instances.models.host_image import HostImage
-from instances.models.operation import Kind, Operation
+from instances.models.operation import Operation
+from instances.models.operation_kind import Kind
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 from instances.models.service_offering import ServiceOffering, ServicePlan

@@ -13,28 +13,9 @@ from django.utils import timezone
 
 from instances import errors
 from instances.models.audit_event import Actor
+from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
-
-
-class Kind(models.TextChoices):
-    PROVISION = "provision"
-    UPDATE = "update"
-    BIND = "bind"
-    UNBIND = "unbind"
-    BACK_UP = "back_up", "back up"
-    RESTORE = "restore"
-    EXPIRE = "expire"
-    DEPROVISION = "deprovision"
-
-
-EXCLUSIVE = (
-    *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
-    Kind.DEPROVISION,
-)
-"""One at a time per service instance; the others are one at a time per binding."""
-URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
-"""Claimed first, so that a flood of new instances starves no deletion (F27)."""
 
 
 class OperationState(models.TextChoices):

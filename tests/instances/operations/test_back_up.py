@@ -10,43 +10,10 @@ from instances.models import Backup, Container, ServiceInstance
 from instances.operations import back_up
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
-from instances.operations.retention import expired, sweep
+from instances.operations.retention import sweep
 from tests.fakes import Crash, check_invariants, claim, drain, expire_leases
-from tests.instances.base import ACTOR, DomainTestCase
+from tests.instances.backups import OPERATOR, BackupTestCase
 from tests.instances.crashing import CrashTestCase
-
-OPERATOR = {"trigger": "operator", "actor": ACTOR}
-
-
-class BackupTestCase(DomainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.plan.final_backup_days = 0
-        self.plan.save()
-
-    def filled(self, guid: str = "i-1") -> ServiceInstance:
-        """An instance with a binding that has written one row."""
-        instance = self.provisioned(guid)
-        self.binding = self.bound(instance)
-        self.log_in(self.binding).write(instance.database)
-        return instance
-
-    def backed_up(self, instance: ServiceInstance) -> Backup:
-        backup = back_up.accept(instance, **OPERATOR)
-        drain()
-        backup.refresh_from_db()
-        return backup
-
-    def verified(self, instance: ServiceInstance) -> Backup:
-        backup = self.backed_up(instance)
-        while prove_next():
-            pass
-        backup.refresh_from_db()
-        assert backup.state == "verified", backup.problem
-        return backup
-
-    def images(self) -> set[str]:
-        return set(self.world.machine.backups)
 
 
 class TakingTest(BackupTestCase):
@@ -168,98 +135,6 @@ class ProofTest(BackupTestCase):
         assert backup.state == "verified"
         reconcile(self.host)
         check_invariants(self.world)
-
-
-class RetentionTest(BackupTestCase):
-    def several(self, number: int, *, instance: ServiceInstance) -> list[Backup]:
-        return [self.verified(instance) for _ in range(number)]
-
-    def policy(self, **fields: object) -> None:
-        type(self.plan).objects.filter(pk=self.plan.pk).update(**fields)
-
-    def test_more_than_the_plan_keeps_go_the_oldest_first(self):
-        self.policy(backup_keep=2)
-        instance = self.filled()
-        first, *kept = self.several(3, instance=instance)
-        sweep()
-        assert self.images() == {row.reference for row in kept}
-        first.refresh_from_db()
-        assert first.state == "gone" and first.gone_at
-
-    def test_the_last_verified_one_never_goes(self):
-        """F96, F129: whatever the clock says."""
-        self.policy(backup_keep=1, backup_keep_days=1)
-        instance = self.filled()
-        self.several(2, instance=instance)
-        Backup.objects.update(created_at=timezone.now() - timedelta(days=900))
-        assert len(expired(ServiceInstance.objects.get(pk=instance.pk))) == 1
-        for _ in range(3):
-            sweep()
-        assert len(self.images()) == 1
-
-    def test_one_that_was_not_proved_does_not_count(self):
-        self.policy(backup_keep=1)
-        instance = self.filled()
-        good = self.verified(instance)
-        self.backed_up(instance)
-        sweep()
-        assert good.reference in self.images()
-
-    def test_a_clock_that_is_a_year_ahead_empties_nothing_at_once(self):
-        """F129."""
-        self.policy(backup_keep=None, backup_keep_days=30)
-        instance = self.filled()
-        self.several(7, instance=instance)
-        Backup.objects.update(created_at=timezone.now() - timedelta(days=400))
-        sweep()
-        assert len(self.images()) == 2
-
-    def test_one_in_use_stays(self):
-        """F96."""
-        self.policy(backup_keep=1)
-        instance = self.filled()
-        old, _ = self.several(2, instance=instance)
-        Container.objects.filter(pk=instance.container_id).update(image=old.reference)
-        sweep()
-        assert old.reference in self.images()
-
-
-class ScheduleTest(BackupTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        type(self.plan).objects.filter(pk=self.plan.pk).update(backup_interval_h=6)
-
-    def pass_hours(self, hours: float) -> None:
-        ago = timezone.now() - timedelta(hours=hours)
-        ServiceInstance.objects.update(created_at=ago)
-        Backup.objects.update(created_at=ago)
-
-    def test_one_is_taken_when_it_is_due_and_only_then(self):
-        self.filled()
-        sweep()
-        assert not Backup.objects.exists()
-        self.pass_hours(6.1)
-        for _ in range(3):
-            sweep()
-            drain()
-        backup = Backup.objects.get()
-        assert (backup.trigger, backup.requested_by) == ("schedule", "worker worker")
-        self.pass_hours(6.1)
-        sweep()
-        assert Backup.objects.count() == 2
-
-    def test_one_that_failed_is_soon_tried_again_but_not_at_once(self):
-        self.filled()
-        self.pass_hours(7)
-        sweep()
-        Backup.objects.update(state="failed")
-        drain()
-        sweep()
-        assert Backup.objects.count() == 1
-        self.pass_hours(0.3)
-        ServiceInstance.objects.update(created_at=timezone.now() - timedelta(hours=7))
-        sweep()
-        assert Backup.objects.count() == 2
 
 
 class FinalBackupTest(BackupTestCase):

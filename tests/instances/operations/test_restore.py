@@ -8,9 +8,9 @@ from instances.operations import restore
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from tests.fakes import Refused, check_invariants, claim, drain
+from tests.instances.backups import BackupTestCase
 from tests.instances.base import ACTOR
 from tests.instances.crashing import CrashTestCase
-from tests.instances.operations.test_back_up import BackupTestCase
 
 
 class RestoreTestCase(BackupTestCase):

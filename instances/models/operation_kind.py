@@ -1,0 +1,23 @@
+"""The kinds of work that there are, and what excludes what."""
+
+from django.db import models
+
+
+class Kind(models.TextChoices):
+    PROVISION = "provision"
+    UPDATE = "update"
+    BIND = "bind"
+    UNBIND = "unbind"
+    BACK_UP = "back_up", "back up"
+    RESTORE = "restore"
+    EXPIRE = "expire"
+    DEPROVISION = "deprovision"
+
+
+EXCLUSIVE = (
+    *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
+    Kind.DEPROVISION,
+)
+"""One at a time per service instance; the others are one at a time per binding."""
+URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
+"""Claimed first, so that a flood of new instances starves no deletion (F27)."""
