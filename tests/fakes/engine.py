@@ -156,6 +156,7 @@ class FakeEngine:
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         return MariaDB().credentials(endpoint, user)
 
+    @counted
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from instances.admin.base import secret_columns
 from instances.admin.html import change_url, list_url
-from instances.models import Container, ServiceInstance
+from instances.models import Broker, Container, ServiceInstance
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
 
@@ -64,6 +64,7 @@ class Rendering(PagesTestCase):
 
 class WithoutRows(ConsoleTestCase):
     def test_every_list_says_what_would_be_here(self):
+        Broker.objects.all().delete()
         for name in (
             "serviceinstance servicebinding operation auditevent dockerhost portlease "
             "container serviceoffering serviceplan broker brokercredential worker"
