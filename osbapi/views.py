@@ -17,7 +17,15 @@ from rest_framework.views import APIView
 from instances import errors
 from instances.models import Kind, Operation, ServiceBinding, ServiceInstance
 from instances.models.service_binding import MADE
-from instances.operations import bind, deprovision, provision, unbind, update
+from instances.operations import (
+    bind,
+    deprovision,
+    developer,
+    provision,
+    unbind,
+    update,
+)
+from instances.operations.broker_parameters import wishes
 from instances.operations.catalog import check_plan
 from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
@@ -120,6 +128,8 @@ class Instance(PlatformView):
     def patch(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)
         wish = serializers.read(serializers.UpdateRequest, request.data)
+        if wishes(wish["parameters"]):
+            return responses.accepted(self._own(instance_id, wish, is_async))
         instance, operation = update.accept(
             guid=instance_id,
             offering_id=wish["service_id"],
@@ -138,6 +148,16 @@ class Instance(PlatformView):
             raise errors.ConcurrencyError
         _succeeded(run_now(operation))
         return responses.updated(instance)
+
+    def _own(self, guid: str, wish: dict[str, Any], is_async: bool) -> Operation:
+        """What is asked of the broker and not of the database."""
+        return developer.accept(
+            guid=guid,
+            offering_id=wish["service_id"],
+            wanted=wish["parameters"],
+            actor=actor(self.request),
+            owner="" if is_async else web_owner(),
+        )
 
     def delete(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)
@@ -174,7 +194,7 @@ class LastOperation(PlatformView):
         ).only("kind", "state", "steps", "error")
         named = _find_named(rows, request.query_params.get("operation"))
         return responses.last_operation(
-            named or rows.filter(instance=instance).latest("created_at")
+            named or _latest(rows.filter(instance=instance))
         )
 
 
@@ -239,6 +259,11 @@ class LastBindingOperation(PlatformView):
         if operation is None:
             raise errors.NotFound("There is no such service binding.")
         return responses.last_operation(operation)
+
+
+def _latest(rows: QuerySet[Operation]) -> Operation:
+    """What the platform asked for; an operator's backup is not its business."""
+    return rows.exclude(kind__in=(Kind.BACK_UP, Kind.RESTORE)).latest("created_at")
 
 
 def _find_named(rows: QuerySet[Operation], name: str | None) -> Operation | None:

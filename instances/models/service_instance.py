@@ -95,6 +95,9 @@ class ServiceInstance(StatefulModel):
     )
     restored_name = models.CharField(max_length=32, blank=True, editable=False)
     """What the database is called in the backup that this instance began with."""
+    restored_from = models.ForeignKey(
+        "instances.Backup", on_delete=models.PROTECT, null=True, related_name="clones"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 

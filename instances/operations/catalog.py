@@ -18,6 +18,7 @@ from instances.models import (
     catalog_rules,
 )
 from instances.operations import plan_settings
+from instances.operations.broker_parameters import schema_of
 
 SCHEMAS = {
     "service_instance": {"create": "create_schema", "update": "update_schema"},
@@ -133,9 +134,7 @@ def _schemas(engine: Engine | None, *, bindable: bool) -> dict[str, Any]:
     for resource, verbs in SCHEMAS.items():
         if resource == "service_binding" and not bindable:
             continue
-        found = _present(
-            **{v: getattr(engine, name, None) for v, name in verbs.items()}
-        )
+        found = _present(**{v: schema_of(engine, name) for v, name in verbs.items()})
         if found:
             document[resource] = {v: {"parameters": s} for v, s in found.items()}
     return document
@@ -172,7 +171,7 @@ def _complaints_about(offering: ServiceOffering) -> Iterator[Complaint]:
         text = f"{offering.engine!r} is not one of {known}."
         yield Complaint(offering, "engine", text)
     for name in (name for verbs in SCHEMAS.values() for name in verbs.values()):
-        for sentence in catalog_rules.schema(getattr(engine, name, None) or _NONE):
+        for sentence in catalog_rules.schema(schema_of(engine, name) or _NONE):
             yield Complaint(offering, f"{name} of the engine", sentence)
     for plan in offering.plans.all():
         if plan.active:

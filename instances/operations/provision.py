@@ -16,7 +16,8 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.operations import hosts
+from instances.operations import beginning, hosts
+from instances.operations.broker_parameters import engines_own, schema_of
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits, check_total
 from instances.operations.parameters import check as check_parameters
@@ -48,7 +49,8 @@ def accept(
     Return the operation and whether this call has created it: a repeat of the
     same wish gets the first one's. Raise InvalidRequest, NoCapacity, Conflict if
     the id is in use with other attributes, ConcurrencyError if it is being deleted,
-    MaintenanceInfoConflict if the platform knows another version of the plan.
+    MaintenanceInfoConflict if the platform knows another version of the plan,
+    AsyncRequired for one that begins with a backup, and an owner who would wait.
     """
     plan = get_plan(offering_id, plan_id)
     wish = ServiceInstance.new(
@@ -63,9 +65,14 @@ def accept(
     existing = ServiceInstance.objects.find_live(guid)
     if existing is None:
         engine = get_engine(plan.offering.engine)
-        check_parameters(parameters, engine.create_schema)
-        engine.check_parameters(parameters)
+        check_parameters(parameters, schema_of(engine, "create_schema"))
+        engine.check_parameters(engines_own(parameters))
         _refuse_inactive(plan)
+        if "restore_from" in parameters:
+            _begin_with(parameters["restore_from"], wish)
+            if owner:
+                raise errors.AsyncRequired
+            adopter = ""
         if maintenance_version and maintenance_version != plan.maintenance_version:
             raise errors.MaintenanceInfoConflict
         placement.check_capacity(plan)
@@ -97,6 +104,16 @@ def _record(
     return Operation.objects.enqueue(
         Kind.PROVISION, wish, actor=actor, owner=adopter, step=ADOPTING
     )
+
+
+def _begin_with(wanted: dict[str, Any], wish: ServiceInstance) -> None:
+    wish.restored_from = beginning.find(
+        wanted,
+        wish.plan,
+        organization=wish.organization_guid,
+        space=wish.space_guid,
+    )
+    wish.restored_name = wish.restored_from.database
 
 
 def _refuse_inactive(plan: ServicePlan) -> None:
@@ -143,11 +160,14 @@ def _perform(work: Work) -> None:
             ServiceInstance.State.READY,
             only_from=(ServiceInstance.State.PROVISIONING,),
         )
+    if instance.restored_from is not None:
+        beginning.wipe(instance, container)
 
 
 def _create_database(instance: ServiceInstance, container: Container) -> bool:
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    return engine.create_database(endpoint, instance.database, instance.parameters)
+    own = engines_own(instance.parameters)
+    return engine.create_database(endpoint, instance.database, own)
 
 
 def _adopt(work: Work, instance: ServiceInstance, container: Container) -> bool:
@@ -161,8 +181,9 @@ def _adopt(work: Work, instance: ServiceInstance, container: Container) -> bool:
 
 
 def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
+    fill = beginning.filler(work, instance, container)
     try:
-        start(container, step=work.step, fenced=work.fenced)
+        start(container, step=work.step, fenced=work.fenced, fill=fill)
     except errors.HostUnreachable as error:
         container.host.note_contact(error.detail)
         if _is_another_host(container.host):
@@ -170,11 +191,17 @@ def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
         raise
     if container.host.problem:
         container.host.note_contact()
-    wait_until_ready(container, step=work.step, check=work.check, limit_s=READY_LIMIT_S)
+    limit_s = beginning.READY_LIMIT_S if instance.restored_from else READY_LIMIT_S
+    wait_until_ready(container, step=work.step, check=work.check, limit_s=limit_s)
+    if instance.restored_from is not None:
+        beginning.settle(work, instance, container)
 
 
 def _placed(work: Work, instance: ServiceInstance) -> Container:
     """The container's row: an earlier attempt's, or a new one."""
+    former = instance.container
+    if former and instance.restored_from and beginning.is_half_filled(former):
+        _abandon(work, instance, former)
     if instance.container is None:
         with work.fenced("choosing a host and a port"):
             instance.container = placement.place(instance.plan)

@@ -24,8 +24,14 @@ Step = Callable[[str], None]
 Fenced = Callable[[], AbstractContextManager[None]]
 
 
-def start(container: Container, *, step: Step, fenced: Fenced) -> None:
-    """Create and start it, on another port if a stranger has the first one.
+def start(
+    container: Container,
+    *,
+    step: Step,
+    fenced: Fenced,
+    fill: Callable[[Container], None] = lambda created: None,
+) -> None:
+    """Create, fill and start it, on another port if a stranger has the first one.
 
     Raise HostUnreachable, ImageMissing, ContainerFailed, NoCapacity, or PortTaken
     after some ports.
@@ -34,6 +40,7 @@ def start(container: Container, *, step: Step, fenced: Fenced) -> None:
     for _ in range(PORT_TRIES):
         step(f"creating the container on {container.host}, port {container.port}")
         host.create(hosts.spec(container))
+        fill(container)
         step("starting the container")
         try:
             return host.start(container.name)

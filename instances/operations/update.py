@@ -21,6 +21,7 @@ from instances.models import (
 from instances.models.container import MADE_WITH, is_same
 from instances.models.disk import HELD, HELD_TO
 from instances.operations import disk, engine_settings, hosts, parameters, swap
+from instances.operations.broker_parameters import engines_own
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
@@ -57,14 +58,14 @@ def accept(
         ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         plan = _target(instance, offering_id, plan_id, maintenance_version)
         engine = get_engine(instance.plan.offering.engine)
-        parameters.check(wanted, engine.update_schema)
+        parameters.check(engines_own(wanted), engine.update_schema)
         request = _request(instance, plan, wanted)
         request["as_planned"] = (
             as_planned
             or plan != instance.plan
             or maintenance_version not in ("", instance.maintenance_version)
         )
-        engine.check_parameters(request["parameters"])
+        engine.check_parameters(engines_own(request["parameters"]))
         running = Operation.objects.unfinished().filter(exclusive_instance=instance)
         operation = running.first()
         if operation is not None:
