@@ -101,5 +101,11 @@ class ContainerHost(Protocol):
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""
 
+    def discard(self, name: str) -> bool:
+        """Remove it unless it has ever been started; whether it is gone.
+
+        As one step: no start() comes in between.
+        """
+
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines, control characters stripped; empty if it is gone."""

@@ -102,10 +102,12 @@ def settle(operation: Operation) -> None:
 
 
 def _started_before(former: Container) -> Container | None:
-    """What an earlier attempt has started; apps may use it since."""
+    """What an earlier attempt has started; apps may use it since.
+
+    What none has started goes now, so that no late attempt can start it either.
+    """
     for successor in former.current_successors():
-        status = hosts.connect(successor.host).find(successor.name)
-        if status is not None and status.started_at is not None:
+        if not hosts.connect(successor.host).discard(successor.name):
             return successor
     return None
 

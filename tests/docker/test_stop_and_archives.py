@@ -1,4 +1,4 @@
-"""How data gets from one container into another, on each container host."""
+"""What a swap asks of each container host: stop, archives, discard."""
 
 import io
 import tarfile
@@ -91,6 +91,20 @@ class ArchiveContract:
         self.host.start(spec.name)
         assert self.state(spec) == "running"
         assert self.restarts(spec)
+
+    def test_discarding_takes_what_has_never_run(self):
+        """So that no attempt that wakes up late can start it."""
+        created, started, stopped = self.created(), self.created(), self.created()
+        self.host.start(started.name)
+        self.host.start(stopped.name)
+        self.host.stop(stopped.name, limit_s=10)
+        assert self.host.discard(created.name)
+        assert self.host.discard(created.name)
+        assert self.host.find(created.name) is None
+        assert not self.host.discard(started.name)
+        assert self.state(started) == "running"
+        assert not self.host.discard(stopped.name)
+        assert self.state(stopped) == "exited"
 
     def test_stopping_what_is_gone_is_an_error(self):
         with pytest.raises(errors.ContainerFailed):

@@ -180,6 +180,13 @@ class MemoryContainerHost:
         self.machine.containers.pop(name, None)
 
     @counted
+    def discard(self, name: str) -> bool:
+        container = self.machine.containers.get(name)
+        if container is not None and container.started_at is None:
+            del self.machine.containers[name]
+        return name not in self.machine.containers
+
+    @counted
     def logs(self, name: str, *, lines: int) -> str:
         container = self.machine.containers.get(name)
         text = "" if container is None else container.log

@@ -177,6 +177,15 @@ class FailureTest(Upgrades):
         assert self.log_in(self.binding).count(instance.database) == 1
         check_invariants(self.world)
 
+    def test_what_was_never_started_is_gone_before_the_next_copy(self):
+        """I3: a late attempt could start it still, and apps write into it."""
+        instance, there = self.outdated(), []
+        self.faults.on("start", errors.HostUnreachable(detail="cut"))
+        containers = self.world.containers
+        self.faults.on("read_archive", lambda: there.append(len(containers())), nth=2)
+        assert self.upgraded(instance).state == "succeeded"
+        assert there == [2]
+
     def test_a_stranger_takes_the_port_meanwhile(self):
         instance = self.outdated()
         taken = (self.host.publish_address, instance.container.port)
