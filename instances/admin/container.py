@@ -96,7 +96,7 @@ class ContainerAdmin(ReadOnlyAdmin):
     def former(self, row: Container) -> SafeString:
         return _links(Container.objects.filter(successors=row))
 
-    @admin.display(description="successors, failed ones too")
+    @admin.display(description="successors")
     def followers(self, row: Container) -> SafeString:
         return _links(row.successors.all())
 
