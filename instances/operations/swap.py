@@ -176,7 +176,7 @@ def _reported(work: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _mark_of(operation: Operation) -> str:
+def mark_of(operation: Operation) -> str:
     """A user that nobody can be: only the data tells whether it is there."""
     return f"u{operation.pk.hex[:24]}"
 
@@ -184,7 +184,7 @@ def _mark_of(operation: Operation) -> str:
 def _leave_mark(work: Work, former: Container) -> None:
     work.step("marking the data")
     database = work.operation.instance.database
-    user = User(_mark_of(work.operation), new_secret(), database, connections=1)
+    user = User(mark_of(work.operation), new_secret(), database, connections=1)
     get_engine(former.engine).create_user(hosts.endpoint(former), user)
 
 
@@ -192,7 +192,7 @@ def _wipe_mark(operation: Operation, container: Container) -> None:
     """Nobody knows its password: one that stays behind opens nothing."""
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     try:
-        engine.drop_user(endpoint, _mark_of(operation))
+        engine.drop_user(endpoint, mark_of(operation))
     except errors.EngineUnreachable as error:
         logger.warning("operation=%s leaves its mark: %s", operation.pk, error.detail)
 
@@ -201,7 +201,7 @@ def _find_mark(work: Work, successor: Container) -> None:
     """Without it this is the image's empty database, and no data has come along."""
     work.step("looking for the data")
     engine, endpoint = get_engine(successor.engine), hosts.endpoint(successor)
-    if _mark_of(work.operation) not in engine.users(endpoint):
+    if mark_of(work.operation) not in engine.users(endpoint):
         raise errors.ContainerFailed(
             detail=f"{successor} of image {successor.image} has started without the "
             f"data: its entrypoint must take {engine.incoming_path}/data in"
