@@ -78,7 +78,7 @@ def put_back(former: Container) -> None:
     former.refresh_from_db()
     if former.state != _State.KEPT:
         return
-    _pass_port(former)
+    _pass_port(former, to=former)
     for successor in former.current_successors():
         successor.retire()
     former.move(_State.IN_USE, only_from=(_State.KEPT,))
@@ -140,7 +140,7 @@ def _recorded(work: Work, former: Container, plan: ServicePlan) -> Container:
             succeeds=former,
             **{name: getattr(plan, name) for name in MADE_WITH},
         )
-        _pass_port(successor)
+        _pass_port(former, to=successor)
         for row in abandoned:
             row.retire()
         former.move(_State.KEPT, only_from=(_State.IN_USE, _State.KEPT))
@@ -149,10 +149,10 @@ def _recorded(work: Work, former: Container, plan: ServicePlan) -> Container:
     return successor
 
 
-def _pass_port(to: Container) -> None:
-    """Give the instance's port to this one of its containers."""
-    family = [to.succeeds_id or to.pk]
-    family += Container.objects.filter(succeeds=family[0]).values_list("pk", flat=True)
+def _pass_port(former: Container, *, to: Container) -> None:
+    """Give the port that the former or one of its successors has to one of them."""
+    successors = Container.objects.filter(succeeds=former)
+    family = [former.pk, *successors.values_list("pk", flat=True)]
     PortLease.objects.filter(container__in=family).update(container=to)
     to.refresh_from_db()
 

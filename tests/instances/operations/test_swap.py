@@ -177,6 +177,22 @@ class FailureTest(Upgrades):
         assert self.log_in(self.binding).count(instance.database) == 1
         check_invariants(self.world)
 
+    def test_the_next_upgrade_of_one_that_has_been_upgraded(self):
+        """I2: its container has a former one too; the port is not lost."""
+        instance = self.outdated()
+        self.upgraded(instance)
+        former, port = instance.container, instance.container.port
+        self.world.machine.images.add(self.old_image)
+        self.world.machine.failing_images[self.old_image] = 1
+        self.plan.image, self.plan.maintenance_version = self.old_image, "3.0.0"
+        self.plan.save()
+        operation = self.upgraded(instance, maintenance_version="3.0.0")
+        assert operation.state == "failed"
+        assert instance.container == former
+        assert Container.objects.get(pk=former.pk).port == port
+        assert self.log_in(self.binding).count(instance.database) == 1
+        check_invariants(self.world)
+
     def test_what_was_never_started_is_gone_before_the_next_copy(self):
         """I3: a late attempt could start it still, and apps write into it."""
         instance, there = self.outdated(), []
