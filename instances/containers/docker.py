@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -147,7 +147,7 @@ class DockerContainerHost:
         if not response.ok:
             raise errors.HostRefused(detail=response.text)
 
-    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+    def read_archive(self, name: str, path: str) -> Generator[bytes]:
         with self._api() as api:
             try:
                 chunks, _ = api.get_archive(name, path, chunk_size=ARCHIVE_CHUNK)

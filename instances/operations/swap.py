@@ -11,6 +11,7 @@ that has been started is gone on with: apps may have written into it.
 import logging
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from instances import errors, placement
 from instances.engines import User, get_engine, new_secret
@@ -160,9 +161,11 @@ def _pass_port(former: Container, *, to: Container) -> None:
 def _copy(work: Work, former: Container, successor: Container) -> None:
     engine = get_engine(former.engine)
     work.step("copying the data")
-    chunks = hosts.connect(former.host).read_archive(former.name, engine.data_path)
-    target = hosts.connect(successor.host)
-    target.write_archive(successor.name, engine.incoming_path, _reported(work, chunks))
+    host, target = hosts.connect(former.host), hosts.connect(successor.host)
+    # Docker lets nobody at a container that is being read, not even to start it.
+    with closing(host.read_archive(former.name, engine.data_path)) as chunks:
+        coming = _reported(work, chunks)
+        target.write_archive(successor.name, engine.incoming_path, coming)
 
 
 def _reported(work: Work, chunks: Iterable[bytes]) -> Iterator[bytes]:

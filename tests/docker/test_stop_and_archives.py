@@ -59,6 +59,16 @@ class ArchiveContract:
         chunks = self.host.read_archive(spec.name, MariaDB.data_path)
         assert sum(map(len, chunks)) > 0
 
+    def test_a_reading_that_is_broken_off_lets_go_of_the_container(self):
+        spec = self.created()
+        self.host.start(spec.name)
+        self.host.stop(spec.name, limit_s=10)
+        chunks = self.host.read_archive(spec.name, MariaDB.data_path)
+        next(chunks)
+        chunks.close()
+        self.host.start(spec.name)
+        assert self.state(spec) == "running"
+
     def test_what_does_not_exist_is_named(self):
         spec = self.created()
         with pytest.raises(errors.ContainerFailed) as caught:

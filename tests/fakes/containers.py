@@ -4,7 +4,7 @@ import io
 import pickle
 import re
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,8 @@ class FakeContainer:
     files: dict[str, bytes] = field(default_factory=dict)
     """What was unpacked into it, by path."""
     restarts: bool = True
+    is_being_read: bool = False
+    """Docker locks it as long."""
 
     def take_in(self) -> None:
         """What the entrypoint does with another container's data."""
@@ -66,6 +68,8 @@ class Machine:
     """Images whose containers exit at once, with their exit codes."""
     deaf_images: set[str] = field(default_factory=set)
     """Images that do not take in another container's data."""
+    foreign_images: set[str] = field(default_factory=set)
+    """Images without the folder for another container's data."""
     is_down: bool = False
 
     def running(self) -> list[FakeContainer]:
@@ -133,7 +137,7 @@ class MemoryContainerHost:
         )
 
     @counted
-    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+    def read_archive(self, name: str, path: str) -> Generator[bytes]:
         container = self._existing(name)
         data = pickle.dumps((container.databases, container.users))
         content = data if path == DATA else container.files.get(path)
@@ -144,11 +148,14 @@ class MemoryContainerHost:
             member = tarfile.TarInfo(path.rpartition("/")[2])
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-        return iter([packed.getvalue()])
+        return _read(container, packed.getvalue())
 
     @counted
     def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
         container = self._existing(name)
+        if container.spec.image in self.machine.foreign_images:
+            next(iter(chunks))
+            raise errors.ContainerFailed(detail=f"{name} has no {path}")
         packed = io.BytesIO(b"".join(chunks))
         with tarfile.open(fileobj=packed) as archive:
             for member in archive:
@@ -160,6 +167,8 @@ class MemoryContainerHost:
         container = self.machine.containers.get(name)
         if container is None:
             raise errors.ContainerFailed(detail=f"{name} does not exist")
+        if container.is_being_read:
+            raise errors.HostUnreachable(detail=f"{name} is being read")
         return container
 
     @counted
@@ -191,6 +200,15 @@ class MemoryContainerHost:
         container = self.machine.containers.get(name)
         text = "" if container is None else container.log
         return _CONTROL.sub("", "".join(text.splitlines(keepends=True)[-lines:]))
+
+
+def _read(container: FakeContainer, packed: bytes) -> Generator[bytes]:
+    container.is_being_read = True
+    try:
+        yield packed[:512]
+        yield packed[512:]
+    finally:
+        container.is_being_read = False
 
 
 def _status(container: FakeContainer) -> ContainerStatus:

@@ -152,6 +152,14 @@ class FailureTest(Upgrades):
         self.world.machine.deaf_images.add(NEW)
         assert "without the data" in self.failed(instance)
 
+    def test_a_copy_that_cannot_be_taken_keeps_nobody_waiting(self):
+        """The old one runs again at once, not when a reconciliation comes by."""
+        instance = self.outdated()
+        self.world.machine.foreign_images.add(NEW)
+        self.accept_upgrade(instance)
+        drain()
+        self.assert_as_before(instance, instance.container)
+
     def test_a_server_that_exits_with_this_data(self):
         instance = self.outdated()
         self.world.machine.failing_images[NEW] = 1
