@@ -19,6 +19,15 @@ HASHES = {"password_hash", "proof"}
 
 
 @dataclass(frozen=True)
+class Tool:
+    """A button at the top of a page."""
+
+    url: str
+    label: str
+    is_dangerous: bool = False
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of a page below the fields, rendered by a template of its own."""
 
@@ -125,8 +134,8 @@ class ConsoleAdmin(admin.ModelAdmin):
         """What stands below the fields."""
         return []
 
-    def tools(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
-        """Buttons at the top of the page, as (address, label)."""
+    def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
+        """Buttons at the top of the page."""
         return []
 
     def changelist_view(

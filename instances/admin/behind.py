@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin.html import NOTHING, badge, count_link
+from instances.admin.html import as_lines, badge, count_link
 from instances.models import ServiceInstance
 from instances.operations.plan_drift import differences, is_behind
 
@@ -48,10 +48,7 @@ def mark(row: Any) -> SafeString:
 
 
 def explanation(row: ServiceInstance) -> SafeString:
-    sentences = _sentences(row)
-    if not sentences:
-        return NOTHING
-    return format_html_join(SafeString("<br>"), "{}", ((text,) for text in sentences))
+    return as_lines(_sentences(row))
 
 
 def _sentences(row: ServiceInstance) -> list[str]:

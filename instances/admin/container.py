@@ -1,13 +1,21 @@
 """Containers: every one this broker has made, and where it is."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from instances.admin.base import ReadOnlyAdmin, Section
-from instances.admin.html import as_json, badge, link, moment
+from instances.admin.html import as_json, as_lines, badge, link, moment
 from instances.admin.live import live
 from instances.models import Container
+
+EXPLAINED = {
+    Container.State.KEPT: "stopped, with its data, until its successor is found to "
+    "have that; if it never is, this one runs again"
+}
+"""States whose name does not say what becomes of the container."""
 
 
 @admin.register(Container)
@@ -46,11 +54,13 @@ class ContainerAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": [
-                    "state_badge",
+                    "explained_state",
                     "docker_name",
                     "instance_link",
                     "host_link",
                     "port_number",
+                    "former",
+                    "followers",
                     "created",
                     "gone",
                 ]
@@ -82,6 +92,19 @@ class ContainerAdmin(ReadOnlyAdmin):
     def state_badge(self, row: Container) -> SafeString:
         return badge(row.state, row.get_state_display())
 
+    @admin.display(description="state")
+    def explained_state(self, row: Container) -> SafeString:
+        text = EXPLAINED.get(Container.State(row.state))
+        return format_html("{} {}", self.state_badge(row), text or "")
+
+    @admin.display(description="has its data from")
+    def former(self, row: Container) -> SafeString:
+        return _links(Container.objects.filter(successors=row))
+
+    @admin.display(description="successors")
+    def followers(self, row: Container) -> SafeString:
+        return _links(row.successors.all())
+
     @admin.display(description="host", ordering="host__name")
     def host_link(self, row: Container) -> SafeString:
         return link(row.host)
@@ -109,3 +132,11 @@ class ContainerAdmin(ReadOnlyAdmin):
     @admin.display(description="gone since (UTC)")
     def gone(self, row: Container) -> SafeString:
         return moment(row.gone_at)
+
+
+def _links(rows: QuerySet[Container]) -> SafeString:
+    """A line for each, without its secret."""
+    return as_lines(
+        format_html("{} {}", link(row), badge(row.state, row.get_state_display()))
+        for row in rows.only("state").order_by("created_at")
+    )

@@ -77,7 +77,7 @@ class RespiteAction(admin.ModelAdmin):
 
     @admin.action(
         description="Lift the disk limit of the selected ones for an hour",
-        permissions=["deprovision"],
+        permissions=["operate"],
     )
     def lift_disk_limit(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]

@@ -9,7 +9,7 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -46,6 +46,7 @@ TONES = {
         "paused",
         "restarting",
         "resting",
+        "kept",
     ),
     "bad": ("failed", "exited", "dead", "silent", "not reached"),
 }
@@ -149,3 +150,9 @@ def as_json(value: Any) -> SafeString:
 
 def as_list(words: Iterable[object]) -> str:
     return ", ".join(str(word) for word in words) or NOTHING
+
+
+def as_lines(texts: Iterable[object]) -> SafeString:
+    """One below the other, if there are any."""
+    lines = ((text,) for text in texts)
+    return format_html_join(SafeString("<br>"), "<bdi>{}</bdi>", lines) or NOTHING

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import (
     NOTHING,
+    as_lines,
     badge,
     isolated,
     link,
@@ -19,7 +20,7 @@ from instances.admin.html import (
     span,
 )
 from instances.admin.tables import took
-from instances.models import Operation
+from instances.models import Kind, Operation, ServicePlan
 
 
 @admin.register(Operation)
@@ -62,6 +63,7 @@ class OperationAdmin(ReadOnlyAdmin):
                 "fields": [
                     "state_badge",
                     "kind",
+                    "wish",
                     "instance_link",
                     "binding_link",
                     "id",
@@ -108,6 +110,10 @@ class OperationAdmin(ReadOnlyAdmin):
     def binding_link(self, row: Operation) -> SafeString:
         return link(row.binding)
 
+    @admin.display(description="what is wanted")
+    def wish(self, row: Operation) -> SafeString:
+        return as_lines(_wishes(row.request) if row.kind == Kind.UPDATE else ())
+
     @admin.display(description="recorded (UTC)", ordering="created_at")
     def created(self, row: Operation) -> SafeString:
         return moment(row.created_at)
@@ -143,6 +149,20 @@ class OperationAdmin(ReadOnlyAdmin):
     @admin.display(description="deadline (UTC)")
     def deadline(self, row: Operation) -> SafeString:
         return moment(row.deadline_at)
+
+
+def _wishes(request: dict[str, Any]) -> Iterator[str]:
+    """What an update is to change, and what not."""
+    wanted, former = request["plan_id"], request["former_plan_id"]
+    plans = ServicePlan.objects.select_related("offering").in_bulk([wanted, former])
+    if wanted == former:
+        yield f"plan: {plans[wanted]}, as before"
+    else:
+        yield f"plan: {plans[wanted]} instead of {plans[former]}"
+    how = "as the plan says by now" if request["as_planned"] else "as before"
+    yield f"image and limits: {how}"
+    for name, value in sorted(request["parameters"].items()):
+        yield f"{name}: {value}"
 
 
 def timeline(operation: Operation) -> Iterator[dict[str, Any]]:

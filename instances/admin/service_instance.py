@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import behind, deprovision, disk, sharing, tables
-from instances.admin.base import ReadOnlyAdmin, Section, count_of
+from instances.admin import behind, deprovision, disk, sharing, tables, upgrade
+from instances.admin.base import ReadOnlyAdmin, Section, Tool, count_of
 from instances.admin.catalog import PlanFilter
+from instances.admin.chosen import confirmation_url, to_confirmation
 from instances.admin.html import (
     NOTHING,
     as_json,
@@ -64,7 +65,7 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
     show_facets = admin.ShowFacets.ALWAYS
-    actions = ["deprovision_chosen", "lift_disk_limit"]
+    actions = ["upgrade_chosen", "deprovision_chosen", "lift_disk_limit"]
     empty_text = (
         "No platform has asked for a service instance yet. "
         "Each one that cf create-service makes will be here."
@@ -120,12 +121,14 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
         }
 
     def get_urls(self) -> list[Any]:
-        route = path(
-            "deprovision/",
-            self.admin_site.admin_view(self.deprovision_view),
-            name=deprovision.URL_NAME,
-        )
-        return [route, *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("upgrade/", view(self.upgrade_view), name=upgrade.URL_NAME),
+            path(
+                "deprovision/", view(self.deprovision_view), name=deprovision.URL_NAME
+            ),
+            *super().get_urls(),
+        ]
 
     def sections(self, request: HttpRequest, row: ServiceInstance) -> list[Section]:
         same = {"instance__id__exact": row.pk}
@@ -136,28 +139,37 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
             tables.audit(row.audit.all(), **same),
         ]
 
-    def tools(self, request: HttpRequest, row: ServiceInstance) -> list[Any]:
-        if row.state == row.State.GONE or not self.has_deprovision_permission(request):
+    def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
+        if row.state == row.State.GONE or not self.has_operate_permission(request):
             return []
-        return [(deprovision.confirmation_url([row.pk]), "Deprovision…")]
+        found = []
+        if row.is_behind:
+            found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
+        url = confirmation_url(deprovision.URL_NAME, [row.pk])
+        return [*found, Tool(url, "Deprovision…", is_dangerous=True)]
 
-    def has_deprovision_permission(self, request: HttpRequest) -> bool:
+    def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 
     @admin.action(
+        description="Upgrade the selected service instances…", permissions=["operate"]
+    )
+    def upgrade_chosen(
+        self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
+    ) -> HttpResponse | None:
+        return to_confirmation(request, upgrade.URL_NAME, queryset)
+
+    def upgrade_view(self, request: HttpRequest) -> HttpResponse:
+        return upgrade.confirm(request, self)
+
+    @admin.action(
         description="Deprovision the selected service instances…",
-        permissions=["deprovision"],
+        permissions=["operate"],
     )
     def deprovision_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
     ) -> HttpResponse | None:
-        """Lead to the confirmation: nothing has been asked for yet."""
-        ids = list(queryset.values_list("pk", flat=True)[: deprovision.MOST + 1])
-        if len(ids) > deprovision.MOST:
-            text = f"Select at most {deprovision.MOST} service instances at once."
-            self.message_user(request, text, messages.ERROR)
-            return None
-        return HttpResponseRedirect(deprovision.confirmation_url(ids))
+        return to_confirmation(request, deprovision.URL_NAME, queryset)
 
     def deprovision_view(self, request: HttpRequest) -> HttpResponse:
         return deprovision.confirm(request, self)

@@ -1,6 +1,6 @@
 """What a container host does for the broker, whatever runs the containers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -99,9 +99,10 @@ class ContainerHost(Protocol):
         ContainerFailed if it does not exist, HostRefused if it uses more.
         """
 
-    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+    def read_archive(self, name: str, path: str) -> Generator[bytes]:
         """A file or folder of a container, running or not, as chunks of a tar.
 
+        Nothing can be done with the container until they are all read, or closed.
         Raise ContainerFailed if there is no such container or path.
         """
 
@@ -124,6 +125,12 @@ class ContainerHost(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""
+
+    def discard(self, name: str) -> bool:
+        """Remove it unless it has ever been started; whether it is gone.
+
+        As one step: no start() comes in between.
+        """
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines, control characters stripped; empty if it is gone."""

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -152,7 +152,7 @@ class DockerContainerHost(DockerCommits):
         if not response.ok:
             raise errors.HostRefused(detail=response.text)
 
-    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+    def read_archive(self, name: str, path: str) -> Generator[bytes]:
         with self._api() as api:
             try:
                 chunks, _ = api.get_archive(name, path, chunk_size=ARCHIVE_CHUNK)
@@ -163,7 +163,8 @@ class DockerContainerHost(DockerCommits):
     def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
         with self._api() as api:
             try:
-                api.put_archive(name, path, chunks)
+                # An iterator: requests takes a list for the fields of a form.
+                api.put_archive(name, path, iter(chunks))
             except NotFound as error:
                 raise errors.ContainerFailed(detail=str(error.explanation)) from None
 
@@ -219,20 +220,31 @@ class DockerContainerHost(DockerCommits):
         }
 
     def remove(self, name: str) -> None:
+        self._remove(name, even_started=True)
+
+    def discard(self, name: str) -> bool:
+        return self._remove(name, even_started=False)
+
+    def _remove(self, name: str, *, even_started: bool) -> bool:
+        """Whether it is gone."""
         deadline = time.monotonic() + REMOVAL_LIMIT_S
         with self._api() as api:
-            while _inspect(api, name) is not None:
+            while (found := _inspect(api, name)) is not None:
+                if not even_started and _moment(found["State"]["StartedAt"]):
+                    return False
                 if time.monotonic() > deadline:
                     raise errors.HostUnreachable(detail=f"{name} does not go away")
                 try:
-                    api.remove_container(name, v=True, force=True)
+                    # Without force, Docker refuses what has been started meanwhile.
+                    api.remove_container(name, v=True, force=even_started)
                 except NotFound:
-                    return
+                    break
                 except APIError as error:
                     # "removal … is already in progress": look again until it is gone.
                     if error.status_code != 409:
                         raise
                     time.sleep(0.1)
+        return True
 
     def logs(self, name: str, *, lines: int) -> str:
         with self._api() as api:

@@ -70,12 +70,12 @@ def _check_fit(backup: Backup, plan: ServicePlan) -> None:
 
 
 def is_half_filled(container: Container) -> bool:
-    """Whether an earlier attempt has made it and not started it.
+    """Whether an earlier attempt has made it and not started it: then it is gone.
 
     It gets no second filling: the first one may still be on its way.
     """
-    status = hosts.connect(container.host).find(container.name)
-    return status is not None and status.started_at is None
+    host = hosts.connect(container.host)
+    return host.find(container.name) is not None and host.discard(container.name)
 
 
 def filler(

@@ -14,7 +14,7 @@ from django.utils import timezone
 from instances import errors
 from instances.containers import CONTAINER_LABEL, ContainerStatus
 from instances.models import Broker, Container, DockerHost, Operation
-from instances.operations import hosts
+from instances.operations import ghosts, hosts
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ def reconcile(host: DockerHost) -> None:
             _settle_unwanted(host, status)
         elif _is_to_run(row) and not status.is_running:
             _start(row, status)
+        elif row.state == Container.State.IN_USE and ghosts.is_due(row, timezone.now()):
+            _sweep(row)
     present = {status.name for status in found}
     for row in rows.values():
         if row.state == Container.State.STANDBY and row.name not in present:
@@ -108,6 +110,14 @@ def _start(row: Container, status: ContainerStatus) -> None:
 def _is_backed_up(row: Container) -> bool:
     busy = Operation.objects.unfinished().filter(exclusive_instance__container=row)
     return busy.exists()
+
+
+def _sweep(row: Container) -> None:
+    """A database that does not answer is for others to see to."""
+    try:
+        ghosts.sweep(row)
+    except errors.BrokerError as error:
+        logger.warning("container=%s keeps its ghosts: %s", row, error.detail)
 
 
 def _replace(row: Container, reason: str) -> None:

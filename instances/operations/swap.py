@@ -11,6 +11,7 @@ that has been started is gone on with: apps may have written into it.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any, Protocol
 
 from instances import errors, placement
@@ -103,7 +104,7 @@ def put_back(former: Container) -> None:
     former.refresh_from_db()
     if former.state != _State.KEPT:
         return
-    _pass_port(former)
+    _pass_port(former, to=former)
     for successor in former.current_successors():
         successor.retire()
     former.move(_State.IN_USE, only_from=(_State.KEPT,))
@@ -130,10 +131,12 @@ def settle(operation: Operation) -> None:
 
 
 def _started_before(former: Container) -> Container | None:
-    """What an earlier attempt has started; apps may use it since."""
+    """What an earlier attempt has started; apps may use it since.
+
+    What none has started goes now, so that no late attempt can start it either.
+    """
     for successor in former.current_successors():
-        status = hosts.connect(successor.host).find(successor.name)
-        if status is not None and status.started_at is not None:
+        if not hosts.connect(successor.host).discard(successor.name):
             return successor
     return None
 
@@ -174,7 +177,7 @@ def _recorded(
             succeeds=former,
             **made_with,
         )
-        _pass_port(successor)
+        _pass_port(former, to=successor)
         for row in abandoned:
             row.retire()
         former.move(_State.KEPT, only_from=(_State.IN_USE, _State.KEPT))
@@ -183,10 +186,10 @@ def _recorded(
     return successor
 
 
-def _pass_port(to: Container) -> None:
-    """Give the instance's port to this one of its containers."""
-    family = [to.succeeds_id or to.pk]
-    family += Container.objects.filter(succeeds=family[0]).values_list("pk", flat=True)
+def _pass_port(former: Container, *, to: Container) -> None:
+    """Give the port that the former or one of its successors has to one of them."""
+    successors = Container.objects.filter(succeeds=former)
+    family = [former.pk, *successors.values_list("pk", flat=True)]
     PortLease.objects.filter(container__in=family).update(container=to)
     to.refresh_from_db()
 
@@ -200,7 +203,7 @@ class OwnData:
     def prepare(self, work: Work, former: Container) -> None:
         work.step("marking the data")
         database = work.operation.instance.database
-        user = User(_mark_of(work.operation), new_secret(), database, connections=1)
+        user = User(mark_of(work.operation), new_secret(), database, connections=1)
         get_engine(former.engine).create_user(hosts.endpoint(former), user)
 
     def fill(self, work: Work, former: Container, successor: Container) -> None:
@@ -211,7 +214,7 @@ class OwnData:
         """Without it this is the image's empty database, and no data has come."""
         work.step("looking for the data")
         engine, endpoint = get_engine(successor.engine), hosts.endpoint(successor)
-        if _mark_of(work.operation) not in engine.users(endpoint):
+        if mark_of(work.operation) not in engine.users(endpoint):
             raise errors.ContainerFailed(
                 detail=f"{successor} of image {successor.image} has started without "
                 f"the data: its entrypoint must take {engine.incoming_path}/data in"
@@ -219,7 +222,7 @@ class OwnData:
 
     def wipe(self, operation: Operation, container: Container) -> None:
         engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-        engine.drop_user(endpoint, _mark_of(operation))
+        engine.drop_user(endpoint, mark_of(operation))
 
 
 def copy(
@@ -231,10 +234,11 @@ def copy(
     """Put one container's data into another one that was never started."""
     engine = get_engine(former.engine)
     work.step("copying the data")
-    chunks = hosts.connect(former.host).read_archive(former.name, engine.data_path)
-    target = hosts.connect(successor.host)
-    reported = _reported(work, chunks, meanwhile)
-    target.write_archive(successor.name, engine.incoming_path, reported)
+    host, target = hosts.connect(former.host), hosts.connect(successor.host)
+    # Docker lets nobody at a container that is being read, not even to start it.
+    with closing(host.read_archive(former.name, engine.data_path)) as chunks:
+        coming = _reported(work, chunks, meanwhile)
+        target.write_archive(successor.name, engine.incoming_path, coming)
 
 
 def _reported(
@@ -251,6 +255,6 @@ def _reported(
         yield chunk
 
 
-def _mark_of(operation: Operation) -> str:
+def mark_of(operation: Operation) -> str:
     """A user that nobody can be: only the data tells whether it is there."""
     return f"u{operation.pk.hex[:24]}"

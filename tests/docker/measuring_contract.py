@@ -31,7 +31,7 @@ class MeasuringContract:
         """It is one that was stopped for its size."""
         spec = self.started()
         self.grow(spec, 8 * MIB)
-        self.host.stop(spec.name)
+        self.host.stop(spec.name, limit_s=10)
         assert self.size_of(spec.name) >= 8 * MIB
         assert self.size_of(self.created().name) < MIB
 
@@ -46,7 +46,7 @@ class MeasuringContract:
     def test_a_stopped_container_stays_until_it_is_started(self):
         spec = self.started()
         for _ in range(2):
-            self.host.stop(spec.name)
+            self.host.stop(spec.name, limit_s=10)
             assert self.find(spec).state == "exited"
         assert not self.is_published(spec)
         self.host.start(spec.name)
@@ -64,6 +64,6 @@ class MeasuringContract:
         """F32."""
         host = self.unreachable_host()
         with pytest.raises(errors.HostUnreachable):
-            host.stop("brokersite-test-nobody")
+            host.stop("brokersite-test-nobody", limit_s=1)
         with pytest.raises(errors.HostUnreachable):
             host.sizes(broker_id=self.broker_id)

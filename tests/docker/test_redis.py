@@ -162,6 +162,6 @@ class RedisTest(RealBackupContract):
     def file_size(self) -> int:
         container = self.docker.containers.get(self.spec.name)
         output = container.exec_run(
-            ["du", "-sb", "/var/lib/redis/appendonlydir"]
+            ["du", "-sb", "/var/lib/redis/data/appendonlydir"]
         ).output
         return int(output.split()[0])

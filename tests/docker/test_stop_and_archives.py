@@ -1,4 +1,4 @@
-"""How data gets from one container into another, on each container host."""
+"""What a swap asks of each container host: stop, archives, discard."""
 
 import io
 import tarfile
@@ -59,6 +59,16 @@ class ArchiveContract:
         chunks = self.host.read_archive(spec.name, MariaDB.data_path)
         assert sum(map(len, chunks)) > 0
 
+    def test_a_reading_that_is_broken_off_lets_go_of_the_container(self):
+        spec = self.created()
+        self.host.start(spec.name)
+        self.host.stop(spec.name, limit_s=10)
+        chunks = self.host.read_archive(spec.name, MariaDB.data_path)
+        next(chunks)
+        chunks.close()
+        self.host.start(spec.name)
+        assert self.state(spec) == "running"
+
     def test_what_does_not_exist_is_named(self):
         spec = self.created()
         with pytest.raises(errors.ContainerFailed) as caught:
@@ -91,6 +101,20 @@ class ArchiveContract:
         self.host.start(spec.name)
         assert self.state(spec) == "running"
         assert self.restarts(spec)
+
+    def test_discarding_takes_what_has_never_run(self):
+        """So that no attempt that wakes up late can start it."""
+        created, started, stopped = self.created(), self.created(), self.created()
+        self.host.start(started.name)
+        self.host.start(stopped.name)
+        self.host.stop(stopped.name, limit_s=10)
+        assert self.host.discard(created.name)
+        assert self.host.discard(created.name)
+        assert self.host.find(created.name) is None
+        assert not self.host.discard(started.name)
+        assert self.state(started) == "running"
+        assert not self.host.discard(stopped.name)
+        assert self.state(stopped) == "exited"
 
     def test_stopping_what_is_gone_is_an_error(self):
         with pytest.raises(errors.ContainerFailed):

@@ -4,7 +4,7 @@ import io
 import pickle
 import re
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,8 @@ class FakeContainer:
     is_read_only: bool = False
     size: int = 0
     """Bytes of its own layer."""
+    is_being_read: bool = False
+    """Docker locks it as long."""
 
     def take_in(self) -> None:
         """What the entrypoint does with another container's data."""
@@ -80,6 +82,8 @@ class Machine:
     """Images made of containers, by their references."""
     deaf_images: set[str] = field(default_factory=set)
     """Images that do not take in another container's data."""
+    foreign_images: set[str] = field(default_factory=set)
+    """Images without the folder for another container's data."""
     is_down: bool = False
 
     def running(self) -> list[FakeContainer]:
@@ -167,7 +171,7 @@ class MemoryContainerHost(MemoryCommits):
         )
 
     @counted
-    def read_archive(self, name: str, path: str) -> Iterator[bytes]:
+    def read_archive(self, name: str, path: str) -> Generator[bytes]:
         container = self._existing(name)
         data = pickle.dumps((container.databases, container.users))
         content = data if path == DATA else container.files.get(path)
@@ -178,11 +182,14 @@ class MemoryContainerHost(MemoryCommits):
             member = tarfile.TarInfo(path.rpartition("/")[2])
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-        return iter([packed.getvalue()])
+        return _read(container, packed.getvalue())
 
     @counted
     def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
         container = self._existing(name)
+        if container.spec.image in self.machine.foreign_images:
+            next(iter(chunks))
+            raise errors.ContainerFailed(detail=f"{name} has no {path}")
         packed = io.BytesIO(b"".join(chunks))
         with tarfile.open(fileobj=packed) as archive:
             for member in archive:
@@ -194,6 +201,8 @@ class MemoryContainerHost(MemoryCommits):
         container = self.machine.containers.get(name)
         if container is None:
             raise errors.ContainerFailed(detail=f"{name} does not exist")
+        if container.is_being_read:
+            raise errors.HostUnreachable(detail=f"{name} is being read")
         return container
 
     @counted
@@ -222,10 +231,26 @@ class MemoryContainerHost(MemoryCommits):
         self.machine.containers.pop(name, None)
 
     @counted
+    def discard(self, name: str) -> bool:
+        container = self.machine.containers.get(name)
+        if container is not None and container.started_at is None:
+            del self.machine.containers[name]
+        return name not in self.machine.containers
+
+    @counted
     def logs(self, name: str, *, lines: int) -> str:
         container = self.machine.containers.get(name)
         text = "" if container is None else container.log
         return _CONTROL.sub("", "".join(text.splitlines(keepends=True)[-lines:]))
+
+
+def _read(container: FakeContainer, packed: bytes) -> Generator[bytes]:
+    container.is_being_read = True
+    try:
+        yield packed[:512]
+        yield packed[512:]
+    finally:
+        container.is_being_read = False
 
 
 def _status(container: FakeContainer) -> ContainerStatus:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from instances.encryption import decrypt
+from tests.system.mariadb_client import users
 from tests.system.site import Site, can_log_in, connect, wait_for, wait_until_stopped
 
 PROVISION_POINTS = [
@@ -160,23 +160,3 @@ class TestWebKilledInUnbind:
         deprovisioned(site, guid)
         worker.terminate()
         assert worker.wait(8) == 0
-
-
-def users(site: Site, guid: str) -> set[str]:
-    """The users that the database itself has for bindings."""
-    sql = (
-        "SELECT l.number, c.admin_secret FROM instances_serviceinstance i"
-        " JOIN instances_container c ON c.id = i.container_id"
-        " JOIN instances_portlease l ON l.container_id = c.id WHERE i.guid = ?"
-    )
-    ((port, token),) = site.rows(sql, guid)
-    connection = pymysql.connect(
-        host="127.0.0.1",
-        port=port,
-        user="brokersite",
-        password=decrypt(token),
-        ssl_disabled=True,
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT User FROM mysql.user WHERE User LIKE 'u%'")
-        return {name for (name,) in cursor.fetchall()}

@@ -23,13 +23,15 @@ class PagesTestCase(ConsoleTestCase):
         self.rows = rows.make_everything()
         self.lists = [list_url(model) for model in self.rows]
         self.pages = [change_url(row) for row in self.rows.values()]
-        confirmation = reverse("admin:instances_serviceinstance_deprovision")
+        view = "admin:instances_serviceinstance_"
+        chosen = f"?id={self.rows[ServiceInstance].pk}"
         self.everywhere = [
             reverse("admin:index"),
             reverse("admin:app_list", args=["instances"]),
             *self.lists,
             *self.pages,
-            f"{confirmation}?id={self.rows[ServiceInstance].pk}",
+            reverse(f"{view}deprovision") + chosen,
+            reverse(f"{view}upgrade") + chosen,
         ]
 
 
@@ -178,8 +180,10 @@ class HostileText(ConsoleTestCase):
             urls = [change_url(row) for row in (instance, operation)]
             urls += [change_url(row) for row in (instance.container, *_parts(instance))]
             urls += [list_url(type(row)) for row in (instance, operation)]
-            confirmation = reverse("admin:instances_serviceinstance_deprovision")
-            for url in (*urls, f"{confirmation}?id={instance.pk}"):
+            for what in ("deprovision", "upgrade"):
+                page = reverse(f"admin:instances_serviceinstance_{what}")
+                urls.append(f"{page}?id={instance.pk}")
+            for url in urls:
                 text = self.text_of(url)
                 for raw in ("<script>alert", "<img src=x", "<b>bold", "{{ 7|add:7 }}x"):
                     assert raw not in text, (url, raw)

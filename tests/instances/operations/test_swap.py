@@ -152,6 +152,14 @@ class FailureTest(Upgrades):
         self.world.machine.deaf_images.add(NEW)
         assert "without the data" in self.failed(instance)
 
+    def test_a_copy_that_cannot_be_taken_keeps_nobody_waiting(self):
+        """The old one runs again at once, not when a reconciliation comes by."""
+        instance = self.outdated()
+        self.world.machine.foreign_images.add(NEW)
+        self.accept_upgrade(instance)
+        drain()
+        self.assert_as_before(instance, instance.container)
+
     def test_a_server_that_exits_with_this_data(self):
         instance = self.outdated()
         self.world.machine.failing_images[NEW] = 1
@@ -176,6 +184,31 @@ class FailureTest(Upgrades):
         assert self.upgraded(instance).state == "succeeded"
         assert self.log_in(self.binding).count(instance.database) == 1
         check_invariants(self.world)
+
+    def test_the_next_upgrade_of_one_that_has_been_upgraded(self):
+        """I2: its container has a former one too; the port is not lost."""
+        instance = self.outdated()
+        self.upgraded(instance)
+        former, port = instance.container, instance.container.port
+        self.world.machine.images.add(self.old_image)
+        self.world.machine.failing_images[self.old_image] = 1
+        self.plan.image, self.plan.maintenance_version = self.old_image, "3.0.0"
+        self.plan.save()
+        operation = self.upgraded(instance, maintenance_version="3.0.0")
+        assert operation.state == "failed"
+        assert instance.container == former
+        assert Container.objects.get(pk=former.pk).port == port
+        assert self.log_in(self.binding).count(instance.database) == 1
+        check_invariants(self.world)
+
+    def test_what_was_never_started_is_gone_before_the_next_copy(self):
+        """I3: a late attempt could start it still, and apps write into it."""
+        instance, there = self.outdated(), []
+        self.faults.on("start", errors.HostUnreachable(detail="cut"))
+        containers = self.world.containers
+        self.faults.on("read_archive", lambda: there.append(len(containers())), nth=2)
+        assert self.upgraded(instance).state == "succeeded"
+        assert there == [2]
 
     def test_a_stranger_takes_the_port_meanwhile(self):
         instance = self.outdated()

@@ -1,0 +1,99 @@
+"""What the confirmations share: a few chosen instances, shown, then asked for."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from instances import errors
+from instances.admin.base import secret_columns
+from instances.admin.html import change_url, link, list_url
+from instances.models import Actor, ServiceBinding, ServiceInstance
+
+MOST = 20
+"""Service instances at once: a slip must not change a whole installation."""
+
+
+def confirmation_url(url_name: str, ids: Iterable[uuid.UUID]) -> str:
+    query = urlencode({"id": [str(pk) for pk in ids]}, doseq=True)
+    return f"{reverse(f'admin:{url_name}')}?{query}"
+
+
+def to_confirmation(
+    request: HttpRequest, url_name: str, queryset: QuerySet[ServiceInstance]
+) -> HttpResponse | None:
+    """Lead from the list to the confirmation: nothing has been asked for yet."""
+    ids = list(queryset.values_list("pk", flat=True)[: MOST + 1])
+    if len(ids) > MOST:
+        text = f"Select at most {MOST} service instances at once."
+        messages.error(request, text)
+        return None
+    return HttpResponseRedirect(confirmation_url(url_name, ids))
+
+
+def get_chosen(request: HttpRequest) -> list[ServiceInstance]:
+    """Raise Http404 if the ids are not those of a few service instances."""
+    source = request.POST if request.method == "POST" else request.GET
+    try:
+        ids = {uuid.UUID(text) for text in source.getlist("id")[: MOST + 1]}
+    except ValueError:
+        raise Http404 from None
+    related = ("plan__offering", "container__host", "container__lease")
+    bindings = ServiceBinding.objects.exclude(state=ServiceBinding.State.GONE)
+    rows = (
+        ServiceInstance.objects.filter(pk__in=ids)
+        .select_related(*related)
+        .defer(*secret_columns(ServiceInstance, related))
+        .prefetch_related(
+            Prefetch(
+                "bindings",
+                bindings.defer(*secret_columns(ServiceBinding)),
+                to_attr="bound",
+            )
+        )
+    )
+    chosen: list[ServiceInstance] = list(rows)
+    if len(chosen) != len(ids) or not 0 < len(ids) <= MOST:
+        raise Http404
+    return chosen
+
+
+def confirmation(
+    request: HttpRequest,
+    model_admin: Any,
+    template: str,
+    chosen: list[ServiceInstance],
+    **context: Any,
+) -> HttpResponse:
+    """The page; its address is where it posts to."""
+    context = {
+        **admin.site.each_context(request),
+        "opts": model_admin.opts,
+        "chosen": chosen,
+        "back_url": way_back(chosen),
+        **context,
+    }
+    return TemplateResponse(request, template, context)
+
+
+def way_back(chosen: list[ServiceInstance]) -> str:
+    return change_url(chosen[0]) if len(chosen) == 1 else list_url(ServiceInstance)
+
+
+def operator(request: HttpRequest) -> Actor:
+    return Actor(kind="operator", name=request.user.get_username())
+
+
+def say_refused(
+    request: HttpRequest, instance: ServiceInstance, error: errors.BrokerError
+) -> None:
+    words = dict.fromkeys((str(error), error.detail))
+    text = format_html("{}: {}", link(instance), " ".join(words))
+    messages.error(request, text)
