@@ -1,6 +1,7 @@
 """What a container host tells of itself and of sizes, and how it stops a database."""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -56,7 +57,7 @@ class MeasuringContract:
             assert time.monotonic() < deadline
 
     def test_starting_or_stopping_what_is_not_there_is_a_failure(self):
-        for act in (self.host.start, self.host.stop):
+        for act in (self.host.start, partial(self.host.stop, limit_s=1)):
             with pytest.raises(errors.ContainerFailed):
                 act("brokersite-test-nobody")
 
