@@ -29,7 +29,11 @@ class BackupPolicy(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Older ones go, but never the last verified one; empty: no limit.",
     )
-    backup_on_bind = models.BooleanField("backup before each bind", default=False)
+    backup_on_bind = models.BooleanField(
+        "backup after each bind",
+        default=False,
+        help_text="Soon after; binds do not wait.",
+    )
     backup_on_update = models.BooleanField(
         "backup before an upgrade", default=True, help_text="Before the image changes."
     )

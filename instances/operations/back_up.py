@@ -108,6 +108,13 @@ def take(work: Work, backup: Backup, container: Container) -> None:
         )
 
 
+def take_all(work: Work, container: Container) -> None:
+    """Those that come before something else; a container that is kept is past that."""
+    if container.state == Container.State.IN_USE:
+        for backup in work.operation.backups.all():
+            take(work, backup, container)
+
+
 def _refuse_mounts(container: Container) -> None:
     """A commit leaves volumes out, silently (FAILURES F85)."""
     status = hosts.connect(container.host).find(container.name)

@@ -26,8 +26,8 @@ from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
 from instances.operations import back_up, hosts, proof, swap
 from instances.operations.bind import user_of
+from instances.operations.in_place import apply_parameters
 from instances.operations.starting import wait_until_ready
-from instances.operations.update import apply_parameters
 from instances.operations.work import Verb, Work
 
 
@@ -147,9 +147,7 @@ def _perform(work: Work) -> None:
     backup = Backup.objects.select_related("host").get(
         pk=work.operation.request["backup"]
     )
-    if container.state == Container.State.IN_USE:
-        for safety in work.operation.backups.all():
-            back_up.take(work, safety, container)
+    back_up.take_all(work, container)
     made_with: dict[str, Any] = {
         name: getattr(container, name) for name in (*MADE_WITH, *HELD_TO)
     }

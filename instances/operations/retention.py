@@ -8,13 +8,20 @@ import logging
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.utils import timezone
 
 from instances import errors
-from instances.models import WORKER, Backup, Container, ServiceInstance
+from instances.models import (
+    WORKER,
+    Backup,
+    Container,
+    DockerHost,
+    ServiceBinding,
+    ServiceInstance,
+)
 from instances.models.backup import Trigger
-from instances.operations import back_up, hosts
+from instances.operations import back_up, backup_images
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +42,10 @@ def sweep() -> None:
             if _is_free(backup):
                 backup.move(_State.EXPIRING, only_from=(_State.VERIFIED,))
     for backup in Backup.objects.leftover().select_related("host"):
-        _remove_image(backup)
+        if _is_free(backup):
+            backup_images.remove(backup, backup.reference)
+    for host in DockerHost.objects.filter(problem="", backups__isnull=False).distinct():
+        _compare(host)
     for instance in _scheduled():
         _take_if_due(instance)
 
@@ -72,37 +82,41 @@ def _is_free(backup: Backup) -> bool:
     return not rows.exclude(state=Container.State.GONE).exists()
 
 
-def _remove_image(backup: Backup) -> None:
-    if not _is_free(backup):
-        return
+def _compare(host: DockerHost) -> None:
     try:
-        hosts.connect(backup.host).remove_image(backup.reference)
-    except errors.BrokerError as error:
-        logger.warning("backup=%s does not go away: %s", backup.pk, error.detail)
-        return
-    gone = _State.GONE if backup.state == _State.EXPIRING else backup.state
-    Backup.objects.filter(pk=backup.pk, state=backup.state).update(
-        state=gone, gone_at=Now()
-    )
+        backup_images.compare(host)
+    except errors.HostUnreachable as error:
+        logger.warning("host=%s: its backups are not looked at: %s", host, error.detail)
 
 
 def _scheduled() -> list[ServiceInstance]:
-    rows = ServiceInstance.objects.filter(
-        state=ServiceInstance.State.READY, plan__backup_interval_h__isnull=False
-    )
-    return [row for row in rows.select_related("plan", "container") if is_due(row)]
+    wanted = Q(plan__backup_interval_h__isnull=False) | Q(plan__backup_on_bind=True)
+    rows = ServiceInstance.objects.filter(wanted, state=ServiceInstance.State.READY)
+    return [row for row in rows.select_related("plan", "container") if due(row)]
 
 
-def is_due(instance: ServiceInstance) -> bool:
-    """Whether the plan's clock asks for a backup now."""
-    hours, now = instance.plan.backup_interval_h, timezone.now()
-    if hours is None or instance.created_at > now - timedelta(hours=hours):
-        return False
+def due(instance: ServiceInstance) -> str:
+    """What asks for a backup now, the plan's clock or a new binding; empty: nothing."""
+    now = timezone.now()
     failed = instance.backups.filter(state=_State.FAILED)
     if failed.filter(created_at__gt=now - RETRY_AFTER).exists():
-        return False
-    good = instance.backups.exclude(state=_State.FAILED)
-    return not good.filter(created_at__gt=now - timedelta(hours=hours)).exists()
+        return ""
+    if not back_up.is_possible(instance):
+        return ""
+    last = instance.backups.exclude(state=_State.FAILED).first()
+    if instance.plan.backup_on_bind and _is_bound_since(instance, last):
+        return Trigger.EVENT
+    hours = instance.plan.backup_interval_h
+    since = last.created_at if last else instance.created_at
+    is_time = hours is not None and since <= now - timedelta(hours=hours)
+    return Trigger.SCHEDULE if is_time else ""
+
+
+def _is_bound_since(instance: ServiceInstance, last: Backup | None) -> bool:
+    bound = instance.bindings.filter(state=ServiceBinding.State.READY)
+    if last is not None:
+        bound = bound.filter(created_at__gt=last.created_at)
+    return bound.exists()
 
 
 def _take_if_due(instance: ServiceInstance) -> None:
@@ -110,7 +124,8 @@ def _take_if_due(instance: ServiceInstance) -> None:
         with transaction.atomic():
             # Of two workers that see it due, the second one sees the first one's row.
             locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-            if is_due(locked):
-                back_up.accept(locked, trigger=Trigger.SCHEDULE, actor=WORKER)
+            trigger = due(locked)
+            if trigger:
+                back_up.accept(locked, trigger=trigger, actor=WORKER)
     except errors.ConcurrencyError:
         logger.info("instance=%s is busy: its backup waits", instance.pk)

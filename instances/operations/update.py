@@ -6,30 +6,35 @@ from typing import Any
 
 from django.db import transaction
 
-from instances import errors, placement
+from instances import errors
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
     AuditEvent,
     Container,
-    DockerHost,
     Kind,
     Operation,
     ServiceInstance,
     ServicePlan,
 )
+from instances.models.backup import Trigger
 from instances.models.container import MADE_WITH, is_same
-from instances.models.disk import HELD, HELD_TO
-from instances.operations import disk, engine_settings, hosts, parameters, swap
+from instances.models.disk import HELD_TO
+from instances.operations import back_up, disk, engine_settings, hosts, parameters, swap
 from instances.operations.broker_parameters import engines_own
 from instances.operations.catalog import get_plan
+from instances.operations.in_place import (
+    LIMITS,
+    apply_parameters,
+    ease,
+    reserve,
+    set_parameters,
+)
 from instances.operations.limits import check_limits
 from instances.operations.starting import wait_until_ready
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
-
-LIMITS = ("memory_mb", "cpus", "pids", *HELD_TO)
 
 
 def accept(
@@ -85,9 +90,13 @@ def accept(
         else:
             disk.refuse_stopped(instance)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
-        return instance, Operation.objects.enqueue(
+        operation = Operation.objects.enqueue(
             Kind.UPDATE, instance, actor=actor, request=request, owner=owner
         )
+        is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
+        if is_upgrade and instance.plan.backup_on_update:
+            back_up.record(operation, trigger=Trigger.EVENT)
+        return instance, operation
 
 
 def _target(
@@ -175,15 +184,16 @@ def _perform(work: Work) -> None:
     ):
         work.step("setting the parameters")
         engine_settings.note(work, container, request["parameters"])
-        _set_parameters(work, container, request["parameters"])
+        set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
         made_with = {name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)}
+        back_up.take_all(work, container)
         swap.swap(work, container, made_with, swap.OwnData())
     elif request["as_planned"]:
         work.step(f"setting the limits of plan {plan}")
-        _reserve(work, container, plan)
+        reserve(work, container, plan)
         hosts.connect(container.host).limit(hosts.spec(container))
-        _ease(work, container)
+        ease(work, container)
     _succeed(work, plan)
 
 
@@ -197,48 +207,6 @@ def _succeed(work: Work, plan: ServicePlan) -> None:
             instance.maintenance_version = plan.maintenance_version
         instance.plan, instance.parameters = plan, request["parameters"]
         instance.save(update_fields=["plan", "parameters", "maintenance_version"])
-
-
-def _reserve(work: Work, container: Container, plan: ServicePlan) -> None:
-    """Take the memory from the host's budget before Docker is asked for it."""
-    with work.fenced():
-        host = DockerHost.objects.select_for_update().get(pk=container.host_id)
-        more_mb = plan.memory_mb - container.memory_mb
-        for name in LIMITS:
-            setattr(container, name, getattr(plan, name))
-        container.save(update_fields=LIMITS)
-        if more_mb > 0:
-            placement.make_room(host)
-
-
-def _ease(work: Work, container: Container) -> None:
-    """Let go at once a database that was full for its former plan."""
-    former = container.disk_state
-    if former not in HELD:
-        return
-    work.step("looking whether the disk limit lets it go")
-    disk.judge(container)
-    if former == Container.DiskState.STOPPED != container.disk_state:
-        hosts.start_again(container)
-        wait_until_ready(container, step=work.step, check=work.check)
-    disk.enforce(container)
-
-
-def _set_parameters(work: Work, container: Container, wanted: dict[str, Any]) -> None:
-    if apply_parameters(container, work.operation.instance.database, wanted):
-        work.step("restarting the database")
-        hosts.connect(container.host).restart(container.name)
-        wait_until_ready(container, step=work.step, check=work.check)
-
-
-def apply_parameters(
-    container: Container, database: str, wanted: dict[str, Any]
-) -> bool:
-    """Set those that can change; whether that takes a restart."""
-    engine = get_engine(container.engine)
-    known = engine.update_schema["properties"]
-    changeable = {name: value for name, value in wanted.items() if name in known}
-    return engine.update_database(hosts.endpoint(container), database, changeable)
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
@@ -262,7 +230,7 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
         operation.request = {**operation.request, "instance_usable": False}
         operation.write(request=operation.request)
     with work.failing(error):
-        pass
+        back_up.abandon(operation, error.detail or str(error))
 
 
 def _clean_up(work: Work) -> None:

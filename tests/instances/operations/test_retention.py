@@ -1,10 +1,12 @@
 """Which backups go, which are due, and which stay whatever the clock says."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.utils import timezone
 
 from instances.models import Backup, Container, ServiceInstance
+from instances.operations.proof import prove_next
 from instances.operations.retention import expired, sweep
 from tests.fakes import drain
 from tests.instances.backups import BackupTestCase
@@ -100,3 +102,57 @@ class ScheduleTest(BackupTestCase):
         ServiceInstance.objects.update(created_at=timezone.now() - timedelta(hours=7))
         sweep()
         assert Backup.objects.count() == 2
+
+
+class BindTest(BackupTestCase):
+    def test_a_bind_asks_for_one_if_the_plan_says_so(self):
+        instance = self.filled()
+        sweep()
+        assert not Backup.objects.exists()
+        type(self.plan).objects.update(backup_on_bind=True)
+        for _ in range(3):
+            sweep()
+            drain()
+        assert Backup.objects.get().trigger == "event"
+        self.bound(instance, "b-2")
+        sweep()
+        assert Backup.objects.count() == 2
+
+
+class ImagesTest(BackupTestCase):
+    def test_an_image_that_somebody_has_removed_is_missing(self):
+        """F94: and what has come back is proved again."""
+        backup = self.verified(self.filled())
+        image = self.world.machine.backups.pop(backup.reference)
+        sweep()
+        backup.refresh_from_db()
+        assert (backup.state, bool(backup.problem)) == ("missing", True)
+        self.world.machine.backups[backup.reference] = image
+        sweep()
+        backup.refresh_from_db()
+        assert backup.state == "committed"
+        assert prove_next()
+        backup.refresh_from_db()
+        assert backup.state == "verified"
+
+    def test_a_late_image_of_one_that_failed_goes(self):
+        """F89, F133."""
+        backup = self.verified(self.filled())
+        Backup.objects.update(state="failed", gone_at=timezone.now())
+        self.world.machine.backups["sha256:untagged"] = self.world.machine.backups[
+            backup.reference
+        ]
+        sweep()
+        assert self.images() == set()
+
+    def test_one_without_a_row_is_named_and_left_alone(self):
+        """F120."""
+        backup = self.verified(self.filled())
+        image = self.world.machine.backups[backup.reference]
+        other = {**image.labels, "brokersite.backup": "0" * 32}
+        self.world.machine.backups["brokersite/backup:unknown"] = replace(
+            image, labels=other
+        )
+        with self.assertLogs("instances.operations.backup_images", "WARNING"):
+            sweep()
+        assert len(self.images()) == 2

@@ -263,3 +263,22 @@ class CrashTest(Upgrades, CrashTestCase):
             assert self.world.users_of(instance) == [self.binding.username]
             check_invariants(self.world)
         assert not PortLease.objects.filter(container=None).exists()
+
+
+class BackupBeforeTest(Upgrades):
+    def test_an_upgrade_takes_one_first_if_the_plan_says_so(self):
+        """F80."""
+        instance = self.outdated()
+        operation = self.upgraded(instance)
+        backup = operation.backups.get()
+        assert (backup.state, backup.trigger) == ("committed", "event")
+        assert backup.made_from == self.old_image
+
+    def test_without_one_nothing_is_upgraded(self):
+        instance = self.outdated()
+        former = instance.container
+        for _ in range(4):
+            self.faults.on("commit", errors.HostRefused(detail="no space left"))
+        assert self.upgraded(instance).state == "failed"
+        self.assert_as_before(instance, former)
+        assert "stop" not in self.faults.calls
