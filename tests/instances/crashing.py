@@ -20,6 +20,9 @@ Start = Callable[[str], Operation]
 class CrashTestCase(DomainTestCase):
     def setUp(self) -> None:
         super().setUp()
+        # Each crash has an instance of its own.
+        self.host.memory_mb = 10**6
+        self.host.save()
         write = self.counted(Operation.write)
         self.enterContext(mock.patch.object(Operation, "write", write))
 

@@ -10,8 +10,6 @@ from tests.instances.crashing import CrashTestCase
 class CrashTest(BackupTestCase, CrashTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.host.memory_mb = 10**6
-        self.host.save()
         self.backup = self.verified(self.filled("source"))
 
     def begin(self, guid: str) -> Operation:

@@ -148,11 +148,6 @@ class FailureTest(RestoreTestCase):
 
 
 class CrashTest(RestoreTestCase, CrashTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.host.memory_mb = 10**6
-        self.host.save()
-
     def begin(self, guid: str) -> Operation:
         instance = self.filled(guid)
         backup = self.changed_since(instance)
