@@ -72,9 +72,10 @@ class Site:
 
     def __enter__(self) -> "Site":
         self.manage("bootstrap")
-        # Tests that want standbys or final backups ask for them.
+        # Tests that want standbys or backups ask for them.
         self.execute(
-            "UPDATE instances_serviceplan SET standby = 0, final_backup_days = 0"
+            "UPDATE instances_serviceplan"
+            " SET standby = 0, final_backup_days = 0, backup_on_update = 0"
         )
         first_port = next(self._ranges)
         self.execute(
