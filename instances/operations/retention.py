@@ -5,6 +5,8 @@ an instance that is there, and more than a few at once (FAILURES F96, F129).
 """
 
 import logging
+import re
+import uuid
 from datetime import timedelta
 
 from django.db import transaction
@@ -12,7 +14,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from instances import errors
-from instances.models import WORKER, Backup, Container, ServiceInstance
+from instances.models import (
+    WORKER,
+    Backup,
+    Broker,
+    Container,
+    DockerHost,
+    ServiceInstance,
+)
 from instances.models.backup import Trigger
 from instances.operations import back_up, hosts
 
@@ -22,6 +31,7 @@ MOST_AT_ONCE = 5
 """A wrong clock must not empty the store in one pass."""
 RETRY_AFTER = timedelta(minutes=15)
 """So long a plan's next try waits after one that failed."""
+IS_ID = re.compile(r"[0-9a-f]{32}")
 _State = Backup.State
 
 
@@ -36,6 +46,8 @@ def sweep() -> None:
                 backup.move(_State.EXPIRING, only_from=(_State.VERIFIED,))
     for backup in Backup.objects.leftover().select_related("host"):
         _remove_image(backup)
+    for host in DockerHost.objects.all():
+        _remove_strays(host)
     for instance in _scheduled():
         _take_if_due(instance)
 
@@ -84,6 +96,35 @@ def _remove_image(backup: Backup) -> None:
     Backup.objects.filter(pk=backup.pk, state=backup.state).update(
         state=gone, gone_at=Now()
     )
+
+
+def _remove_strays(host: DockerHost) -> None:
+    """Images that came after their backup was over: a commit's answer was lost (F89).
+
+    One without a row is only named: the rows may be an older copy (FAILURES F120).
+    """
+    try:
+        client = hosts.connect(host)
+        found = client.list_backups(broker_id=str(Broker.this().broker_id))
+        rows = {row.id.hex: row for row in host.backups.filter(pk__in=_ids(found))}
+        for reference, label in found.items():
+            row = rows.get(label)
+            if row is None:
+                logger.warning("host=%s image=%s has no row", host, reference)
+            elif _is_stray(row, reference):
+                client.remove_image(reference)
+    except errors.HostUnreachable as error:
+        logger.warning("host=%s: %s", host, error.detail)
+
+
+def _ids(found: dict[str, str]) -> list[uuid.UUID]:
+    return [uuid.UUID(label) for label in found.values() if IS_ID.fullmatch(label)]
+
+
+def _is_stray(row: Backup, reference: str) -> bool:
+    """An untagged one is the loser of two commits, once there is a winner."""
+    is_other = reference != row.reference and row.state != _State.TAKING
+    return row.gone_at is not None or is_other
 
 
 def _scheduled() -> list[ServiceInstance]:
