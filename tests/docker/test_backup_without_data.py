@@ -30,7 +30,7 @@ class WithoutData:
         """The engine's image with a VOLUME, as most public ones have."""
         tag = f"brokersite-test-volume:{uuid.uuid4().hex}"
         recipe = f"FROM {real.IMAGES[self.engine]}\nVOLUME {path}\n".encode()
-        self.docker.images.build(fileobj=io.BytesIO(recipe), tag=tag)
+        self.docker.images.build(fileobj=io.BytesIO(recipe), tag=tag, rm=True)
         self.addCleanup(real.remove_image, tag)
         return tag
 
@@ -71,11 +71,6 @@ class WithoutData:
         with mock.patch.object(back_up, "_refuse_mounts"):
             self.refuted(self.backed_up(instance))
 
-    def test_a_volume_beside_the_data_is_no_obstacle(self):
-        """An image whose data was moved away from the VOLUME of its base."""
-        instance = self.written(image=self.with_volume("/var/lib/elsewhere"))
-        assert self.verified(instance).inventory["found"]["witness"] == 1
-
 
 class MariaDBTest(WithoutData, RealInstances):
     engine = "mariadb"
@@ -87,3 +82,8 @@ class PostgresTest(WithoutData, RealInstances):
 
 class RedisTest(WithoutData, RealInstances):
     engine = "redis"
+
+    def test_a_volume_beside_the_data_is_no_obstacle(self):
+        """An image whose data was moved away from the VOLUME of its base."""
+        instance = self.written(image=self.with_volume("/var/lib/elsewhere"))
+        assert self.verified(instance).inventory["found"]["witness"] == 1

@@ -78,7 +78,8 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         cls.docker = real.client()
         cls.tag = f"brokersite-test-idle:{uuid.uuid4().hex}"
         recipe = f'FROM {real.IMAGES["redis"]}\nENTRYPOINT ["sleep", "600"]\n'
-        cls.docker.images.build(fileobj=io.BytesIO(recipe.encode()), tag=cls.tag)
+        context = io.BytesIO(recipe.encode())
+        cls.docker.images.build(fileobj=context, tag=cls.tag, rm=True)
         cls.addClassCleanup(cls.docker.images.remove, cls.tag)
 
     def setUp(self) -> None:
