@@ -9,7 +9,7 @@ import traceback
 from datetime import date
 from pathlib import Path
 
-from bench import bind, burst, memory, provision, requests
+from bench import backup, bind, burst, memory, provision, requests
 from bench.clients import interrupted
 from bench.report import Row, markdown
 
@@ -19,7 +19,11 @@ MEASUREMENTS = {
     "bind": bind.measure,
     "requests": requests.measure,
     "memory": memory.measure,
+    "backup": backup.measure,
+    "large-backup": backup.measure_large,
 }
+LONG = {"backup", "large-backup"}
+"""Only measured if they are asked for."""
 
 
 def main() -> int:
@@ -52,7 +56,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="of each kind")
     parser.add_argument(
-        "--only", nargs="+", choices=MEASUREMENTS, default=[*MEASUREMENTS]
+        "--only",
+        nargs="+",
+        choices=MEASUREMENTS,
+        default=[name for name in MEASUREMENTS if name not in LONG],
     )
     parser.add_argument("--write", type=Path, help="put the table there too")
     return parser.parse_args()

@@ -49,8 +49,11 @@ class Engine(Protocol):
 
     def drop_user(self, session: Any, name: str) -> None: ...
 
+    def app(self, login: dict[str, Any]) -> AbstractContextManager[Any]:
+        """An app's session, with a binding's credentials."""
+
     def query(self, login: dict[str, Any]) -> None:
-        """Log in as an app with a binding's credentials, and ask one query."""
+        """Log in as an app, and ask one query."""
 
 
 class MariaDB:
@@ -76,10 +79,13 @@ class MariaDB:
         session.execute(f"KILL HARD CONNECTION USER {name}")
         session.execute(f"DROP USER {name}")
 
-    def query(self, login: dict[str, Any]) -> None:
-        with _mysql(
+    def app(self, login: dict[str, Any]) -> AbstractContextManager[Any]:
+        return _mysql(
             login["port"], login["username"], login["password"], login["database"]
-        ) as cursor:
+        )
+
+    def query(self, login: dict[str, Any]) -> None:
+        with self.app(login) as cursor:
             cursor.execute("SELECT 1")
 
 
@@ -131,10 +137,13 @@ class Postgres:
             f"DROP ROLE {name}"
         )
 
-    def query(self, login: dict[str, Any]) -> None:
-        with _postgres(
+    def app(self, login: dict[str, Any]) -> AbstractContextManager[Any]:
+        return _postgres(
             login["port"], login["username"], login["password"], login["database"]
-        ) as session:
+        )
+
+    def query(self, login: dict[str, Any]) -> None:
+        with self.app(login) as session:
             session.execute("SELECT 1")
 
 
@@ -174,8 +183,11 @@ class Redis:
         session.execute_command("ACL DELUSER", name)
         session.execute_command("ACL SAVE")
 
+    def app(self, login: dict[str, Any]) -> AbstractContextManager[Any]:
+        return _redis(login["port"], login["username"], login["password"])
+
     def query(self, login: dict[str, Any]) -> None:
-        with _redis(login["port"], login["username"], login["password"]) as client:
+        with self.app(login) as client:
             client.execute_command("PING")
 
 

@@ -6,6 +6,7 @@ import docker
 from docker.errors import APIError
 
 from bench.clients import at_once
+from instances.containers import BACKUP_LABEL
 
 SIDE_BY_SIDE = 4
 GONE, GOING = 404, 409
@@ -15,6 +16,13 @@ def remove_all(label: str) -> None:
     api = docker.from_env().api
     found = api.containers(all=True, filters={"label": label})
     at_once([partial(_remove, row["Id"]) for row in found], threads=SIDE_BY_SIDE)
+
+
+def remove_images(label: str) -> None:
+    """Those that were made of containers with the label; the containers are gone."""
+    api = docker.from_env().api
+    for row in api.images(filters={"label": [label, BACKUP_LABEL]}):
+        api.remove_image(row["Id"], force=True)
 
 
 def remove(api: docker.APIClient, container: str) -> None:

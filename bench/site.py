@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 from bench import plans, processes
 from bench.clients import interrupted
 from bench.plans import ROOT, Plan
-from bench.removal import remove_all
+from bench.removal import remove_all, remove_images
 from instances.management.platform import (
     ANSWER_LIMIT_S,
     Instance,
@@ -113,7 +113,7 @@ class Site:
         )
         number = self._standbys * len(plans.load())
         deadline = time.monotonic() + STANDBYS_LIMIT_S
-        while self._execute(sql) != [("standby", number)]:
+        while self.execute(sql) != [("standby", number)]:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {number} standbys in {STANDBYS_LIMIT_S:.0f} s")
             time.sleep(POLL_S)
@@ -138,14 +138,14 @@ class Site:
         }
 
     def _prepare(self) -> None:
-        self._manage("bootstrap")
+        self.manage("bootstrap")
         catalog = self._folder / "catalog.yml"
         catalog.write_text(plans.catalog(standbys=self._standbys))
-        self._manage("loadcatalog", str(catalog))
+        self.manage("loadcatalog", str(catalog))
         sql = "UPDATE instances_dockerhost SET port_min = ?, port_max = ?"
-        self._execute(sql, FIRST_PORT, LAST_PORT)
+        self.execute(sql, FIRST_PORT, LAST_PORT)
 
-    def _manage(self, *arguments: str) -> None:
+    def manage(self, *arguments: str) -> None:
         subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -160,18 +160,19 @@ class Site:
         return processes.start(stack, log, self._environment, *arguments)
 
     def _label(self) -> str:
-        ((found,),) = self._execute("SELECT broker_id FROM instances_broker")
+        ((found,),) = self.execute("SELECT broker_id FROM instances_broker")
         return f"brokersite.broker={uuid.UUID(found)}"
 
-    def _execute(self, sql: str, *values: Any) -> list[Any]:
+    def execute(self, sql: str, *values: Any) -> list[Any]:
         """On the site's rows: `manage.py shell` would be too slow to look with."""
         path = self._folder / "brokersite.sqlite3"
         with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
             return connection.execute(sql, values).fetchall()
 
     def _remove_containers(self) -> None:
-        """What an interrupted round has left, and the standbys."""
+        """What an interrupted round has left, the standbys, and backup images."""
         remove_all(self._label())
+        remove_images(self._label())
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S

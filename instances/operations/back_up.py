@@ -85,9 +85,10 @@ def take(work: Work, backup: Backup, container: Container) -> None:
     if backup.state != Backup.State.TAKING:
         return
     host = hosts.connect(container.host)
-    work.step("looking at where the data is")
-    _refuse_mounts(container)
+    # First: a database that an earlier attempt's commit still pauses says nothing.
     if not _is_there(work, backup, container):
+        work.step("looking at where the data is")
+        _refuse_mounts(container)
         _commit(work, backup, container)
     work.step("looking at the image")
     find = host.images.find
@@ -95,8 +96,13 @@ def take(work: Work, backup: Backup, container: Container) -> None:
     if image is None:
         raise errors.HostUnreachable(detail=f"{backup.reference} did not appear")
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-    engine.remove_witness(endpoint, backup.database, backup.witness)
+    database, witness = backup.database, backup.witness
+    if "after" not in backup.inventory:
+        after = engine.inventory(endpoint, database, witness)
+        backup.inventory = {**backup.inventory, "after": after}
+    engine.remove_witness(endpoint, database, witness)
     with work.fenced():
+        backup.save(update_fields=["inventory"])
         backup.move(
             Backup.State.COMMITTED,
             only_from=(Backup.State.TAKING,),
@@ -166,9 +172,8 @@ def _commit(work: Work, backup: Backup, container: Container) -> None:
         },
     )
     backup.held_ms = round((time.monotonic() - started_at) * 1000)
-    backup.inventory["after"] = engine.inventory(endpoint, database, witness)
     with work.fenced():
-        backup.save(update_fields=["held_ms", "inventory"])
+        backup.save(update_fields=["held_ms"])
 
 
 def _perform(work: Work) -> None:
@@ -192,8 +197,12 @@ def abandon(operation: Operation, problem: str) -> None:
 
 def clean_up(work: Work) -> None:
     """A container is never left paused, nor a witness behind."""
-    container = work.operation.instance.container
-    if container is None:
+    instance = work.operation.instance
+    container = instance.container
+    # Another attempt, or another backup, may be at its commit just now: without the
+    # pause it would get files of different moments.
+    busy = Operation.objects.unfinished().filter(exclusive_instance=instance)
+    if container is None or busy.exists():
         return
     hosts.connect(container.host).resume(container.name)
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)

@@ -54,8 +54,13 @@ def _settle(host: DockerHost, reference: str, label: str) -> None:
         row = None
     if row is None:
         logger.warning("host=%s image=%s has no row", host, reference)
-    elif row.state in UNWANTED or reference != row.reference:
+    elif row.state in UNWANTED or _is_loser(row, reference):
         remove(row, reference)
+
+
+def _is_loser(row: Backup, reference: str) -> bool:
+    """Of two commits of one backup; while it is being taken, either may get the tag."""
+    return reference != row.reference and row.state != _State.TAKING
 
 
 def remove(row: Backup, reference: str) -> None:

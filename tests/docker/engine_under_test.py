@@ -11,7 +11,12 @@ import requests
 from django.conf import settings
 
 from instances import errors
-from instances.containers import BROKER_LABEL, CONTAINER_LABEL, ContainerSpec
+from instances.containers import (
+    BACKUP_LABEL,
+    BROKER_LABEL,
+    CONTAINER_LABEL,
+    ContainerSpec,
+)
 from instances.engines import Endpoint, Engine
 
 IMAGES = {
@@ -61,6 +66,19 @@ def remove_all(broker_id: str = BROKER_ID) -> None:
     api = client().api
     for row in api.containers(all=True, filters=with_label):
         api.remove_container(row["Id"], v=True, force=True)
+
+
+def remove_backups(broker_id: str) -> None:
+    """Remove the backup images with this label; their containers are gone."""
+    filters = {"label": [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]}
+    api = client().api
+    for row in api.images(filters=filters):
+        api.remove_image(row["Id"], force=True)
+
+
+def remove_image(reference: str) -> None:
+    """Containers of it may still be there: they keep it, untagged, until they go."""
+    client().api.remove_image(reference, force=True)
 
 
 def spec_of(engine: Engine, admin_secret: str, *, image: str = "") -> ContainerSpec:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from instances import errors
 from instances.containers import BACKUP_LABEL, BROKER_LABEL, CONTAINER_LABEL
 from tests.fakes.faults import counted
 
@@ -35,6 +36,9 @@ class MemoryCommits:
 
     @counted
     def remove_image(self, reference: str) -> None:
+        rows = self.machine.containers.values()
+        if any(row.spec.image == reference for row in rows):
+            raise errors.HostRefused(detail=f"{reference} is in use")
         self.machine.backups.pop(reference, None)
 
     @counted

@@ -119,7 +119,9 @@ class MemoryContainerHost(MemoryCommits):
             raise errors.ImageMissing(detail=f"image {spec.image} is not here")
         # The port is not looked at: that is for start to find out (F54).
         made = self.machine.containers[spec.name] = FakeContainer(
-            replace(spec), image_id=id_of(self.machine, spec.image)
+            replace(spec),
+            image_id=id_of(self.machine, spec.image),
+            restarts=spec.restarts,
         )
         if backup is not None:
             made.databases, made.users = pickle.loads(backup.data)  # noqa: S301
@@ -132,7 +134,8 @@ class MemoryContainerHost(MemoryCommits):
         if "PROVE" in container.spec.environment:
             return self._prove(container)
         taken = {row.address for row in self.machine.running()}
-        if container.address in taken | self.machine.strangers:
+        is_public = container.spec.publish_port is not None
+        if is_public and container.address in taken | self.machine.strangers:
             raise errors.PortTaken(detail="port is already allocated")
         container.is_read_only = False
         container.exit_code = self.machine.failing_images.get(container.spec.image, 0)

@@ -18,6 +18,7 @@ from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from instances.models import Operation, PortLease
 from instances.models.container import ContainerQuerySet
+from instances.operations import proof
 
 POINTS: dict[str, tuple[Any, str]] = {
     "place": (placement, "place"),
@@ -27,7 +28,10 @@ POINTS: dict[str, tuple[Any, str]] = {
     "read_archive": (DockerContainerHost, "read_archive"),
     "write_archive": (DockerContainerHost, "write_archive"),
     "remove": (DockerContainerHost, "remove"),
+    "commit": (DockerContainerHost, "commit"),
+    "count": (proof, "_counted"),
     "check": (MariaDB, "check"),
+    "leave_witness": (MariaDB, "leave_witness"),
     "create_database": (MariaDB, "create_database"),
     "create_user": (MariaDB, "create_user"),
     "drop_user": (MariaDB, "drop_user"),

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 import docker
 import pymysql
 
-from instances.containers import BROKER_LABEL
+from instances.containers import BACKUP_LABEL, BROKER_LABEL
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFERING = "7f1bd2a5-2c7e-4b0e-9d3f-0a6a3f6c1e01"
@@ -93,6 +93,8 @@ class Site:
             process.wait()
         for container in self.containers():
             self.docker.remove_container(container["Id"], v=True, force=True)
+        for image in self.backup_images():
+            self.docker.remove_image(image["Id"], force=True)
         shutil.rmtree(self.state)
 
     # Processes
@@ -206,6 +208,10 @@ class Site:
         """What Docker has with this broker's label."""
         label = f"{BROKER_LABEL}={self.broker_id}"
         return list(self.docker.containers(all=True, filters={"label": label}))
+
+    def backup_images(self) -> list[Any]:
+        labels = [f"{BROKER_LABEL}={self.broker_id}", BACKUP_LABEL]
+        return list(self.docker.images(filters={"label": labels}))
 
     @property
     def broker_id(self) -> str:

@@ -6,11 +6,12 @@ from datetime import timedelta
 from django.utils import timezone
 
 from instances import errors
-from instances.models import Backup, Container, ServiceInstance
+from instances.models import Backup, Container, Operation, ServiceInstance
 from instances.operations import back_up
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
+from instances.operations.work import Work
 from tests.fakes import Crash, check_invariants, claim, drain, expire_leases
 from tests.instances.backups import OPERATOR, BackupTestCase
 from tests.instances.crashing import CrashTestCase
@@ -80,6 +81,18 @@ class TakingTest(BackupTestCase):
         assert self.images() == set()
         assert self.log_in(self.binding).count(instance.database) == 1
         assert set(self.world.container_of(instance).databases) == {instance.database}
+
+    def test_a_late_attempt_does_not_end_the_pause_of_another_one(self):
+        """F24: the commit would get files of different moments."""
+        instance = self.filled()
+        backup = back_up.accept(instance, **OPERATOR)
+        container = self.world.container_of(instance)
+        container.state = "paused"
+        back_up.clean_up(Work(backup.operation))
+        assert container.state == "paused"
+        Operation.objects.cancel("")
+        back_up.clean_up(Work(backup.operation))
+        assert container.state == "running"
 
     def test_a_deprovision_meanwhile_leaves_no_image(self):
         """F111."""

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from instances.models import Backup, Container, ServiceInstance
+from instances.containers import BACKUP_LABEL
+from instances.models import Backup, Container, Operation, ServiceInstance
 from instances.operations.proof import prove_next
 from instances.operations.retention import expired, sweep
 from tests.fakes import drain
@@ -135,24 +136,46 @@ class ImagesTest(BackupTestCase):
         backup.refresh_from_db()
         assert backup.state == "verified"
 
-    def test_a_late_image_of_one_that_failed_goes(self):
-        """F89, F133."""
-        backup = self.verified(self.filled())
-        Backup.objects.update(state="failed", gone_at=timezone.now())
-        self.world.machine.backups["sha256:untagged"] = self.world.machine.backups[
-            backup.reference
-        ]
+
+class StrayImageTest(BackupTestCase):
+    """What a commit leaves whose answer came too late (F89)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.backup = self.verified(self.filled())
+        self.image = self.world.machine.backups[self.backup.reference]
+
+    def appear(self, reference: str, **labels: str) -> None:
+        labels = {**self.image.labels, **labels}
+        self.world.machine.backups[reference] = replace(self.image, labels=labels)
+
+    def test_an_image_that_comes_after_its_backup_has_failed_goes(self):
+        Backup.objects.update(state="failed")
+        sweep()
+        assert self.images() == set()
+        self.appear(self.backup.reference)
         sweep()
         assert self.images() == set()
 
-    def test_one_without_a_row_is_named_and_left_alone(self):
-        """F120."""
-        backup = self.verified(self.filled())
-        image = self.world.machine.backups[backup.reference]
-        other = {**image.labels, "brokersite.backup": "0" * 32}
-        self.world.machine.backups["brokersite/backup:unknown"] = replace(
-            image, labels=other
-        )
-        with self.assertLogs("instances.operations.backup_images", "WARNING"):
-            sweep()
-        assert len(self.images()) == 2
+    def test_of_two_commits_of_one_backup_the_tagged_one_stays(self):
+        self.appear("sha256:0123")
+        Backup.objects.update(state="taking")
+        Operation.objects.update(state="running")
+        sweep()
+        assert "sha256:0123" in self.images(), "it may get its tag yet"
+        Operation.objects.update(state="succeeded")
+        Backup.objects.update(state="verified")
+        sweep()
+        assert self.images() == {self.backup.reference}
+
+    def test_an_image_without_a_row_stays(self):
+        """F120: the rows may be those of yesterday."""
+        for label in ("0" * 32, "no id"):
+            self.appear(label, **{BACKUP_LABEL: label})
+        sweep()
+        assert len(self.images()) == 3
+
+    def test_a_host_that_is_down_keeps_no_schedule_waiting(self):
+        self.world.machine.is_down = True
+        sweep()
+        assert len(self.images()) == 1
