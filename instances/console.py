@@ -12,7 +12,7 @@ from instances.guesses import guesses
 from instances.models import DockerHost
 
 GROUPS = {
-    "Services": ("ServiceInstance", "ServiceBinding", "Operation"),
+    "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation"),
     "Docker": ("DockerHost", "Container", "PortLease"),
     "Catalog": ("ServiceOffering", "ServicePlan"),
     "Access and history": ("Broker", "BrokerCredential", "AuditEvent", "Worker"),

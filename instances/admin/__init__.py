@@ -3,6 +3,7 @@
 from instances.admin import (
     access,
     audit_event,
+    backup,
     broker,
     catalog,
     container,
@@ -15,6 +16,7 @@ from instances.admin import (
 __all__ = [
     "access",
     "audit_event",
+    "backup",
     "broker",
     "catalog",
     "container",

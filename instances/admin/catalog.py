@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from instances.admin import behind
 from instances.admin.base import Section, count_of, table
+from instances.admin.catalog_backups import FIELDSET as BACKUPS
 from instances.admin.catalog_editing import PREVIEW_URL, CatalogAdmin
 from instances.admin.catalog_forms import ServiceOfferingForm, ServicePlanForm
 from instances.admin.catalog_preview import preview
@@ -230,6 +231,7 @@ class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
                 ]
             },
         ),
+        BACKUPS,
         (
             "For the marketplace",
             {
@@ -258,7 +260,7 @@ class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
             "What an instance gets",
             {"fields": GIVEN},
         ),
-        *fieldsets[2:4],
+        *fieldsets[2:5],
         ("For the marketplace", {"fields": ["metadata_json"]}),
     ]
 

@@ -10,6 +10,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import RegexValidator
 
+from instances.admin import catalog_backups
 from instances.admin.catalog_fields import (
     CostsField,
     LinesField,
@@ -235,6 +236,7 @@ class ServicePlanForm(SettingsForm, CatalogForm):
             "standby",
             "binding_lifetime_days",
             "maximum_polling_duration",
+            *catalog_backups.FIELDS,
             "metadata",
         ]
         widgets = {
@@ -265,4 +267,5 @@ class ServicePlanForm(SettingsForm, CatalogForm):
             "has changed, and refresh the platforms at once: with the old version, "
             "cf create-service fails. Instances with another version are shown as "
             "behind until they are upgraded, by cf upgrade-service or here.",
+            **catalog_backups.HELP_TEXTS,
         }

@@ -45,6 +45,14 @@ def get_chosen(request: HttpRequest) -> list[ServiceInstance]:
         ids = {uuid.UUID(text) for text in source.getlist("id")[: MOST + 1]}
     except ValueError:
         raise Http404 from None
+    chosen = load(ids)
+    if len(chosen) != len(ids) or not 0 < len(ids) <= MOST:
+        raise Http404
+    return chosen
+
+
+def load(ids: Iterable[uuid.UUID]) -> list[ServiceInstance]:
+    """What a confirmation shows of them, with their bindings as .bound."""
     related = ("plan__offering", "container__host", "container__lease")
     bindings = ServiceBinding.objects.exclude(state=ServiceBinding.State.GONE)
     rows = (
@@ -59,10 +67,7 @@ def get_chosen(request: HttpRequest) -> list[ServiceInstance]:
             )
         )
     )
-    chosen: list[ServiceInstance] = list(rows)
-    if len(chosen) != len(ids) or not 0 < len(ids) <= MOST:
-        raise Http404
-    return chosen
+    return list(rows)
 
 
 def confirmation(

@@ -17,36 +17,35 @@ from instances.admin.chosen import (
     way_back,
 )
 from instances.admin.html import link, list_url
+from instances.admin.typed import TypedForm
 from instances.models import ServiceInstance
-from instances.operations import deprovision
+from instances.operations import back_up, deprovision
 
-TAIL = 6
 URL_NAME = "instances_serviceinstance_deprovision"
 TEMPLATE = "admin/instances/deprovision_confirmation.html"
 
 
-class ConfirmationForm(forms.Form):
-    """What has to be typed: a guid's end, or how many instances are meant."""
+class DeprovisionForm(TypedForm):
+    """Words to type, and a last backup if a plan keeps one."""
 
-    confirmation = forms.CharField(
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
-    )
+    with_backup = forms.BooleanField(required=False, initial=True)
 
     def __init__(self, data: QueryDict | None, chosen: list[ServiceInstance]) -> None:
-        super().__init__(data)
-        if len(chosen) == 1:
-            self._expected = chosen[0].guid[-TAIL:].strip()
-            self._asked = f"the last {TAIL} characters of its GUID"
-        else:
-            self._expected = str(len(chosen))
-            self._asked = "how many service instances this will remove"
-        self.fields["confirmation"].label = f"Type {self._asked}"
+        super().__init__(data, chosen, of_many="service instances this will remove")
+        days = {
+            instance.plan.final_backup_days for instance in chosen if _keeps(instance)
+        }
+        if not days:
+            del self.fields["with_backup"]
+            return
+        kept = f"{min(days)} days" if len(days) == 1 else "as long as its plan says"
+        what = "a final backup" if len(chosen) == 1 else "a final backup of each"
+        self.fields["with_backup"].label = f"Take {what}, kept {kept}"
 
-    def clean_confirmation(self) -> str:
-        typed: str = self.cleaned_data["confirmation"]
-        if typed != self._expected:
-            raise forms.ValidationError(f"This is not {self._asked}. Look again.")
-        return typed
+
+def _keeps(instance: ServiceInstance) -> bool:
+    """Whether its plan keeps a final backup."""
+    return instance.plan.final_backup_days > 0 and back_up.is_possible(instance)
 
 
 def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
@@ -55,16 +54,17 @@ def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
         raise PermissionDenied
     chosen = get_chosen(request)
     if request.method == "POST":
-        form = ConfirmationForm(request.POST, chosen)
+        form = DeprovisionForm(request.POST, chosen)
         if form.is_valid():
+            with_backup = form.cleaned_data.get("with_backup", True)
             for instance in chosen:
-                _accept(request, instance)
+                _accept(request, instance, with_backup=with_backup)
             return HttpResponseRedirect(way_back(chosen))
     else:
         chosen = _warn_of_gone(request, chosen)
         if not chosen:
             return HttpResponseRedirect(list_url(ServiceInstance))
-        form = ConfirmationForm(None, chosen)
+        form = DeprovisionForm(None, chosen)
     return confirmation(
         request, model_admin, TEMPLATE, chosen, title="Deprovision", form=form
     )
@@ -81,9 +81,13 @@ def _warn_of_gone(
     return [instance for instance in chosen if instance.state != gone]
 
 
-def _accept(request: HttpRequest, instance: ServiceInstance) -> None:
+def _accept(
+    request: HttpRequest, instance: ServiceInstance, *, with_backup: bool
+) -> None:
     try:
-        operation, is_new = deprovision.accept(instance, actor=operator(request))
+        operation, is_new = deprovision.accept(
+            instance, actor=operator(request), with_backup=with_backup
+        )
     except errors.Gone:
         _say_gone(request, instance)
     except errors.BrokerError as error:

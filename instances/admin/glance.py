@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from instances.admin.backup_section import PARAMETER, TROUBLED
 from instances.admin.html import list_url
 from instances.models import (
     Container,
@@ -15,6 +16,7 @@ from instances.models import (
     ServicePlan,
     Worker,
 )
+from instances.operations.backup_trouble import troubled
 
 RECENT = timedelta(hours=24)
 
@@ -28,7 +30,7 @@ class Fact:
 
 
 def glance() -> list[Fact]:
-    return [*_instances(), *_standbys(), *_operations(), *_processes()]
+    return [*_instances(), _backups(), *_standbys(), *_operations(), *_processes()]
 
 
 def _instances() -> list[Fact]:
@@ -51,6 +53,16 @@ def _instances() -> list[Fact]:
             _bad_if(numbers["failed"] > 0),
         ),
     ]
+
+
+def _backups() -> Fact:
+    number = troubled(ServiceInstance.objects.all()).count()
+    return Fact(
+        "service instances whose latest backup failed or is overdue",
+        number,
+        list_url(ServiceInstance, **{PARAMETER: TROUBLED}),
+        _bad_if(number > 0),
+    )
 
 
 def _standbys() -> list[Fact]:

@@ -26,6 +26,7 @@ TONES = {
         "alive",
         "reached",
         "there",
+        "verified",
     ),
     "busy": (
         "provisioning",
@@ -37,6 +38,8 @@ TONES = {
         "retiring",
         "adopting",
         "working",
+        "taking",
+        "expiring",
     ),
     "wait": (
         "queued",
@@ -47,8 +50,9 @@ TONES = {
         "restarting",
         "resting",
         "kept",
+        "committed",
     ),
-    "bad": ("failed", "exited", "dead", "silent", "not reached"),
+    "bad": ("failed", "exited", "dead", "silent", "not reached", "missing"),
 }
 _TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 
@@ -121,6 +125,26 @@ def moment(at: datetime | None) -> SafeString:
         f"{at:%Y-%m-%d}",
         f"{at:%H:%M:%S}",
     )
+
+
+def age(at: datetime | None) -> SafeString:
+    """How long ago that was; pointing at it shows the moment in UTC."""
+    if at is None:
+        return NOTHING
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        at.isoformat(timespec="seconds"),
+        f"{at:%Y-%m-%d %H:%M:%S}",
+        span(max(timezone.now() - at, timedelta())),
+    )
+
+
+def mebibytes(size_bytes: int | None) -> str:
+    """A size in MiB, with a digit behind the point while that says something."""
+    if size_bytes is None:
+        return NOTHING
+    size = size_bytes / 2**20
+    return f"{size:.0f} MiB" if size >= 10 else f"{size:.1f} MiB"
 
 
 def span(length: timedelta) -> str:

@@ -20,7 +20,7 @@ from instances.admin.html import (
     span,
 )
 from instances.admin.tables import took
-from instances.models import Kind, Operation, ServicePlan
+from instances.models import Backup, Kind, Operation, ServicePlan
 
 
 @admin.register(Operation)
@@ -112,6 +112,8 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="what is wanted")
     def wish(self, row: Operation) -> SafeString:
+        if row.kind == Kind.RESTORE:
+            return link(Backup.objects.filter(pk=row.request["backup"]).first())
         return as_lines(_wishes(row.request) if row.kind == Kind.UPDATE else ())
 
     @admin.display(description="recorded (UTC)", ordering="created_at")

@@ -3,16 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import behind, deprovision, disk, sharing, tables, upgrade
-from instances.admin.base import ReadOnlyAdmin, Section, Tool, count_of
+from instances.admin import backup_section, behind, disk, sharing, tables
+from instances.admin.base import ReadOnlyAdmin, Section, count_of
 from instances.admin.catalog import PlanFilter
-from instances.admin.chosen import confirmation_url, to_confirmation
 from instances.admin.html import (
     NOTHING,
     as_json,
@@ -26,11 +23,12 @@ from instances.admin.html import (
     whole,
 )
 from instances.admin.live import live
+from instances.admin.service_instance_actions import Actions
 from instances.models import ServiceBinding, ServiceInstance
 
 
 @admin.register(ServiceInstance)
-class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
+class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
     list_display = [
         "name",
         "state_badge",
@@ -46,6 +44,7 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
         "state",
         ("plan", PlanFilter),
         behind.BehindFilter,
+        backup_section.BackupFilter,
         "container__disk_state",
         "container__host",
         "created_at",
@@ -65,7 +64,12 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
     show_facets = admin.ShowFacets.ALWAYS
-    actions = ["upgrade_chosen", "deprovision_chosen", "lift_disk_limit"]
+    actions = [
+        "back_up_chosen",
+        "upgrade_chosen",
+        "deprovision_chosen",
+        "lift_disk_limit",
+    ]
     empty_text = (
         "No platform has asked for a service instance yet. "
         "Each one that cf create-service makes will be here."
@@ -80,6 +84,7 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
                     "plan_link",
                     "organization",
                     "whole_space",
+                    "began_with",
                     "created",
                     "gone",
                 ]
@@ -120,59 +125,15 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
             "is_behind": behind.annotation(),
         }
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("upgrade/", view(self.upgrade_view), name=upgrade.URL_NAME),
-            path(
-                "deprovision/", view(self.deprovision_view), name=deprovision.URL_NAME
-            ),
-            *super().get_urls(),
-        ]
-
     def sections(self, request: HttpRequest, row: ServiceInstance) -> list[Section]:
         same = {"instance__id__exact": row.pk}
         return [
             tables.bindings(row),
+            backup_section.section(row),
             live(row.container),
             tables.operations(row.operations.all(), **same),
             tables.audit(row.audit.all(), **same),
         ]
-
-    def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
-        if row.state == row.State.GONE or not self.has_operate_permission(request):
-            return []
-        found = []
-        if row.is_behind:
-            found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
-        url = confirmation_url(deprovision.URL_NAME, [row.pk])
-        return [*found, Tool(url, "Deprovision…", is_dangerous=True)]
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
-
-    @admin.action(
-        description="Upgrade the selected service instances…", permissions=["operate"]
-    )
-    def upgrade_chosen(
-        self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
-    ) -> HttpResponse | None:
-        return to_confirmation(request, upgrade.URL_NAME, queryset)
-
-    def upgrade_view(self, request: HttpRequest) -> HttpResponse:
-        return upgrade.confirm(request, self)
-
-    @admin.action(
-        description="Deprovision the selected service instances…",
-        permissions=["operate"],
-    )
-    def deprovision_chosen(
-        self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
-    ) -> HttpResponse | None:
-        return to_confirmation(request, deprovision.URL_NAME, queryset)
-
-    def deprovision_view(self, request: HttpRequest) -> HttpResponse:
-        return deprovision.confirm(request, self)
 
     @admin.display(description="service instance", ordering="instance_name")
     def name(self, row: ServiceInstance) -> SafeString:
@@ -230,6 +191,10 @@ class ServiceInstanceAdmin(disk.RespiteAction, ReadOnlyAdmin):
     @admin.display(description="space GUID")
     def whole_space(self, row: ServiceInstance) -> SafeString:
         return whole(row.space_guid)
+
+    @admin.display(description="began with")
+    def began_with(self, row: ServiceInstance) -> SafeString:
+        return link(row.restored_from)
 
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: ServiceInstance) -> SafeString:

@@ -55,7 +55,7 @@ def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
         )
         if instance.state != ServiceInstance.State.READY:
             raise errors.ConcurrencyError(detail=f"{instance} is {instance.state}")
-        _check(instance, backup)
+        check(instance, backup)
         AuditEvent.record(actor, "restore", instance, backup=str(backup.pk))
         operation = Operation.objects.enqueue(
             Kind.RESTORE, instance, actor=actor, request={"backup": str(backup.pk)}
@@ -65,7 +65,8 @@ def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
         return operation
 
 
-def _check(instance: ServiceInstance, backup: Backup) -> None:
+def check(instance: ServiceInstance, backup: Backup) -> None:
+    """Raise InvalidRequest if this instance cannot get its data back from there."""
     if backup.state != Backup.State.VERIFIED:
         raise errors.InvalidRequest(
             f"backup: it is {backup.get_state_display()}, and only a verified one "

@@ -15,6 +15,7 @@ from instances.containers import ContainerStatus, ImageStatus
 from instances.models import (
     Actor,
     AuditEvent,
+    Backup,
     Broker,
     BrokerCredential,
     Container,
@@ -196,15 +197,49 @@ def make_operation(instance, kind, **fields):
     )
 
 
+def make_backup(instance, **fields):
+    """A verified one, taken by an operation of its own an hour ago."""
+    at = timezone.now() - timedelta(hours=1)
+    counts = {"tables": 1, "rows": 12, "witness": 1}
+    backup = Backup.objects.create(
+        **{
+            "instance": instance,
+            "operation": make_operation(instance, Kind.BACK_UP, binding=None),
+            "host": instance.container.host,
+            "plan": instance.plan,
+            "engine": "mariadb",
+            "database": instance.database,
+            "made_from": "brokersite/mariadb:10.11",
+            "memory_mb": 256,
+            "state": Backup.State.VERIFIED,
+            "trigger": "operator",
+            "requested_by": "operator olga",
+            "image_id": "sha256:0123",
+            "size_bytes": 217 * 2**20,
+            "delta_bytes": 3 * 2**20,
+            "layers": 7,
+            "held_ms": 432,
+            "inventory": {"before": counts, "after": counts, "found": counts},
+            "taken_at": at,
+            "verified_at": at,
+            **fields,
+        }
+    )
+    Backup.objects.filter(pk=backup.pk).update(created_at=fields.get("created_at", at))
+    return backup
+
+
 def make_everything():
     """At least one row of every model, as {model: row}."""
     instance = make_instance()
     Worker.objects.beat("worker-1")
+    backup = make_backup(instance)
     login = BrokerCredential.objects.create(username="cf", password_hash=HASH)
     return {
         ServiceInstance: instance,
         ServiceBinding: instance.bindings.get(),
-        Operation: instance.operations.get(),
+        Operation: backup.operation,
+        Backup: backup,
         AuditEvent: instance.audit.get(),
         DockerHost: instance.container.host,
         PortLease: instance.container.lease,

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from instances.admin.base import secret_columns
 from instances.admin.html import change_url, list_url
-from instances.models import Broker, Container, ServiceInstance
+from instances.models import Backup, Broker, Container, ServiceInstance
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
 
@@ -32,6 +32,8 @@ class PagesTestCase(ConsoleTestCase):
             *self.pages,
             reverse(f"{view}deprovision") + chosen,
             reverse(f"{view}upgrade") + chosen,
+            reverse(f"{view}back_up") + chosen,
+            reverse("admin:instances_backup_restore", args=[self.rows[Backup].pk]),
         ]
 
 
@@ -68,8 +70,9 @@ class WithoutRows(ConsoleTestCase):
     def test_every_list_says_what_would_be_here(self):
         Broker.objects.all().delete()
         for name in (
-            "serviceinstance servicebinding operation auditevent dockerhost portlease "
-            "container serviceoffering serviceplan broker brokercredential worker"
+            "serviceinstance servicebinding backup operation auditevent dockerhost "
+            "portlease container serviceoffering serviceplan broker brokercredential "
+            "worker"
         ).split():
             text = self.text_of(reverse(f"admin:instances_{name}_changelist"))
             assert 'class="nothing"' in text, name
@@ -177,10 +180,15 @@ class HostileText(ConsoleTestCase):
                 requested_by=payload,
                 steps=[{"at": "2026-11-22T08:00:00+00:00", "text": payload}],
             )
-            urls = [change_url(row) for row in (instance, operation)]
+            backup = rows.make_backup(
+                instance, note=payload, problem=payload, requested_by=payload
+            )
+            urls = [change_url(row) for row in (instance, operation, backup)]
+            urls.append(reverse("admin:instances_backup_restore", args=[backup.pk]))
+            urls.append(list_url(Backup))
             urls += [change_url(row) for row in (instance.container, *_parts(instance))]
             urls += [list_url(type(row)) for row in (instance, operation)]
-            for what in ("deprovision", "upgrade"):
+            for what in ("deprovision", "upgrade", "back_up"):
                 page = reverse(f"admin:instances_serviceinstance_{what}")
                 urls.append(f"{page}?id={instance.pk}")
             for url in urls:

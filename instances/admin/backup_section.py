@@ -1,0 +1,119 @@
+"""Backups on the page of a service instance, and where they are in trouble."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from instances.admin import backup_display as display
+from instances.admin.base import Section, table
+from instances.admin.html import as_list, isolated, link, list_url, moment, span
+from instances.models import Backup, ServiceInstance
+from instances.operations import back_up, backup_trouble, retention
+
+MOST_ROWS = 10
+TEMPLATE = "admin/instances/section_backups.html"
+PARAMETER = "backups"
+TROUBLED = "troubled"
+
+
+class BackupFilter(admin.SimpleListFilter):
+    title = "backups"
+    parameter_name = PARAMETER
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(TROUBLED, "Latest failed, or overdue"), ("none", "None is verified")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        if self.value() == TROUBLED:
+            return queryset.filter(pk__in=_troubled_ids())
+        if self.value() == "none":
+            proved = Backup.objects.usable().values("instance")
+            ready = queryset.filter(state=ServiceInstance.State.READY)
+            return ready.exclude(pk__in=proved)
+        return queryset
+
+
+def _troubled_ids() -> QuerySet[Any, Any]:
+    return backup_trouble.troubled(ServiceInstance.objects.all()).values("pk")
+
+
+def section(instance: ServiceInstance) -> Section:
+    """The latest ones, what is wrong, and what comes and goes next."""
+    rows = instance.backups.select_related("host").order_by("-created_at")
+    shown = table(
+        "Backups",
+        ("Taken (UTC)", "State", "Size", "Writers held", "Why", "Asked for by", "Note"),
+        map(_cells, rows[:MOST_ROWS]),
+        empty="No backup of this service instance has been taken.",
+        all_url=list_url(Backup, instance__id__exact=instance.pk),
+    )
+    content = {
+        **shown.content,
+        "warnings": list(_warnings(instance)),
+        "facts": list(_facts(instance)),
+    }
+    return Section(shown.title, TEMPLATE, content)
+
+
+def _cells(row: Backup) -> tuple[object, ...]:
+    at = row.taken_at or row.created_at
+    return (
+        link(row, f"{at:%Y-%m-%d %H:%M:%S}"),
+        display.state(row),
+        display.size(row),
+        display.held(row),
+        row.get_trigger_display(),
+        isolated(row.requested_by),
+        isolated(row.note),
+    )
+
+
+def _warnings(instance: ServiceInstance) -> Iterator[str]:
+    same = ServiceInstance.objects.filter(pk=instance.pk)
+    found: Any = backup_trouble.troubled(same).only("pk").first()
+    if found is None:
+        return
+    if found.last_backup == Backup.State.FAILED:
+        yield "The latest backup has failed."
+    if found.last_backup == Backup.State.MISSING:
+        yield "The image of the latest backup is missing."
+    if found.is_backup_overdue:
+        hours = instance.plan.backup_interval_h
+        yield f"None has been verified for {hours} hours, which the plan asks for."
+
+
+def _facts(instance: ServiceInstance) -> Iterator[tuple[str, object]]:
+    if instance.state == ServiceInstance.State.READY:
+        yield "Next by the plan's clock (UTC)", _next(instance)
+    going = retention.expired(instance)
+    if instance.state != ServiceInstance.State.GONE or going:
+        yield "The plan keeps", display.retention(instance)
+        yield "These go at the next pass", _going(going)
+
+
+def _next(instance: ServiceInstance) -> SafeString | str:
+    due_at = backup_trouble.next_due(instance)
+    if not back_up.is_possible(instance):
+        return "never: nothing is known of the data in this image"
+    if due_at is None:
+        return "none: the plan has no interval"
+    now = timezone.now()
+    if due_at <= now:
+        return format_html("due since {}", moment(due_at))
+    return format_html("{}, in {}", moment(due_at), span(due_at - now))
+
+
+def _going(going: list[Backup]) -> object:
+    first = going[: retention.MOST_AT_ONCE]
+    if not first:
+        return "none"
+    dates = [f"{row.taken_at or row.created_at:%Y-%m-%d %H:%M}" for row in first]
+    more = len(going) - len(first)
+    later = f", and {more} more at the passes after it" if more else ""
+    return f"{len(first)}: {as_list(dates)}{later}"

@@ -1,0 +1,24 @@
+"""What a plan's form says about backups."""
+
+from typing import Any
+
+FIELDS = (
+    *("backup_interval_h", "backup_keep", "backup_keep_days", "final_backup_days"),
+    *("backup_on_update", "backup_on_bind", "backup_by_developer"),
+)
+HELP_TEXTS = {
+    "backup_interval_h": "Such as 24. Writers wait 65 ms and 4.3 ms for each MB while "
+    "one is taken. Empty: none is taken by the clock.",
+    "backup_keep": "At most so many verified ones of an instance, which lie on its "
+    "Docker host; empty: no limit. Those with an end of their own do not count.",
+    "backup_on_update": "Before the image changes.",
+}
+FIELDSET: tuple[str, Any] = (
+    "Backups",
+    {
+        "fields": FIELDS,
+        "description": "A backup counts once its data was found in it. What is said "
+        "here holds at once, for the service instances that there are too. The engine "
+        "generic has none: nothing is known of its data.",
+    },
+)
