@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from instances.containers.base import (
     HostDescription,
 )
 from instances.containers.docker_api import lend
+from instances.containers.docker_archives import DockerArchives
 from instances.containers.docker_commits import DockerCommits
 from instances.containers.docker_images import DockerImages
 
@@ -28,7 +29,6 @@ NETWORK = "brokersite"
 REMOVAL_LIMIT_S = 20.0
 STOP_LIMIT_S = 10
 RESTART_POLICY = {"Name": "always"}
-ARCHIVE_CHUNK = 2**20
 LOG_OPTIONS = {"max-size": "5m", "max-file": "2"}
 
 _PORT_TAKEN = re.compile(
@@ -38,7 +38,7 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost(DockerCommits):
+class DockerContainerHost(DockerArchives, DockerCommits):
     """A Docker Engine behind unix:// or tcp://."""
 
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:
@@ -151,22 +151,6 @@ class DockerContainerHost(DockerCommits):
             raise errors.ContainerFailed(detail=f"{name} does not exist")
         if not response.ok:
             raise errors.HostRefused(detail=response.text)
-
-    def read_archive(self, name: str, path: str) -> Generator[bytes]:
-        with self._api() as api:
-            try:
-                chunks, _ = api.get_archive(name, path, chunk_size=ARCHIVE_CHUNK)
-            except NotFound as error:
-                raise errors.ContainerFailed(detail=str(error.explanation)) from None
-            yield from chunks
-
-    def write_archive(self, name: str, path: str, chunks: Iterable[bytes]) -> None:
-        with self._api() as api:
-            try:
-                # An iterator: requests takes a list for the fields of a form.
-                api.put_archive(name, path, iter(chunks))
-            except NotFound as error:
-                raise errors.ContainerFailed(detail=str(error.explanation)) from None
 
     def find(self, name: str) -> ContainerStatus | None:
         with self._api() as api:
