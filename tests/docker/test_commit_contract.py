@@ -111,7 +111,7 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         return dict(found)
 
     def write(self, spec: ContainerSpec, text: str) -> None:
-        code, _ = self.container(spec).exec_run(["touch", f"/run/{text}"])
+        code, _ = self.container(spec).exec_run(["touch", f"/run/{text}"], user="root")
         assert code == 0
 
     def holds(self, spec: ContainerSpec, text: str) -> bool:
