@@ -203,7 +203,7 @@ def _database(reader: _Reader, state_directory: Path) -> dict[str, Any]:
             "share SQLite, so bind a service with the tag mysql",
         )
     return {
-        "ENGINE": "brokersite.sqlite3",
+        "ENGINE": "django.db.backends.sqlite3",
         "NAME": reader.text(
             "DATABASE_PATH", str(state_directory / "brokersite.sqlite3")
         ),
