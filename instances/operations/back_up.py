@@ -121,6 +121,12 @@ def take_all(work: Work, container: Container) -> None:
             take(work, backup, container)
 
 
+def remove_witness(backup: Backup, container: Container) -> None:
+    """Raise EngineUnreachable."""
+    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
+    engine.remove_witness(endpoint, backup.database, backup.witness)
+
+
 def _refuse_mounts(container: Container) -> None:
     """A commit leaves volumes out, silently (FAILURES F85)."""
     status = hosts.connect(container.host).find(container.name)
@@ -205,9 +211,8 @@ def clean_up(work: Work) -> None:
     if container is None or busy.exists():
         return
     hosts.connect(container.host).resume(container.name)
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     for backup in work.operation.backups.filter(state=Backup.State.FAILED):
-        engine.remove_witness(endpoint, backup.database, backup.witness)
+        remove_witness(backup, container)
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=clean_up, max_attempts=3)

@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any
 
 from instances import errors
-from instances.engines import get_engine
 from instances.models import Backup, Container, ServiceInstance, ServicePlan
-from instances.operations import hosts, restore
+from instances.operations import back_up, hosts, restore
 from instances.operations.work import Work
 
 READY_LIMIT_S = 600.0
@@ -101,7 +100,6 @@ def wipe(instance: ServiceInstance, container: Container) -> None:
     """Take the witness out, once the rows say that the data is there."""
     backup = instance.restored_from
     assert backup is not None
-    engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     # One that stays hides nothing, and the next backup's takes its place.
     with suppress(errors.EngineUnreachable):
-        engine.remove_witness(endpoint, backup.database, backup.witness)
+        back_up.remove_witness(backup, container)

@@ -64,10 +64,7 @@ def accept(
     )
     existing = ServiceInstance.objects.find_live(guid)
     if existing is None:
-        engine = get_engine(plan.offering.engine)
-        check_parameters(parameters, schema_of(engine, "create_schema"))
-        engine.check_parameters(engines_own(parameters))
-        _refuse_inactive(plan)
+        _check(plan, parameters)
         if "restore_from" in parameters:
             _begin_with(parameters["restore_from"], wish)
             if owner:
@@ -116,7 +113,11 @@ def _begin_with(wanted: dict[str, Any], wish: ServiceInstance) -> None:
     wish.restored_name = wish.restored_from.database
 
 
-def _refuse_inactive(plan: ServicePlan) -> None:
+def _check(plan: ServicePlan, parameters: dict[str, Any]) -> None:
+    """Raise InvalidRequest."""
+    engine = get_engine(plan.offering.engine)
+    check_parameters(parameters, schema_of(engine, "create_schema"))
+    engine.check_parameters(engines_own(parameters))
     if not (plan.active and plan.offering.active):
         raise errors.InvalidRequest(f"plan_id: plan {plan} is no longer offered.")
 

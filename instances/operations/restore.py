@@ -107,8 +107,7 @@ class FromBackup:
         let_in(instance, successor)
 
     def wipe(self, operation: Operation, container: Container) -> None:
-        engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
-        engine.remove_witness(endpoint, self._backup.database, self._backup.witness)
+        back_up.remove_witness(self._backup, container)
 
 
 def fill(work: Work, backup: Backup, successor: Container) -> None:

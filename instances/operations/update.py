@@ -64,12 +64,9 @@ def accept(
         plan = _target(instance, offering_id, plan_id, maintenance_version)
         engine = get_engine(instance.plan.offering.engine)
         parameters.check(engines_own(wanted), engine.update_schema)
+        is_newer = maintenance_version not in ("", instance.maintenance_version)
         request = _request(instance, plan, wanted)
-        request["as_planned"] = (
-            as_planned
-            or plan != instance.plan
-            or maintenance_version not in ("", instance.maintenance_version)
-        )
+        request["as_planned"] = as_planned or is_newer or plan != instance.plan
         engine.check_parameters(engines_own(request["parameters"]))
         running = Operation.objects.unfinished().filter(exclusive_instance=instance)
         operation = running.first()
@@ -82,18 +79,14 @@ def accept(
         changed = request["as_planned"] or request["parameters"] != instance.parameters
         if not changed:
             return instance, None
-        if owner and request["as_planned"] and _needs_swap(instance, plan):
+        is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
+        if owner and is_upgrade:
             raise errors.AsyncRequired
-        if plan != instance.plan:
-            disk.check_room(instance, plan)
-            check_limits(plan, instance.organization_guid)
-        else:
-            disk.refuse_stopped(instance)
+        _check_limits(instance, plan)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
         operation = Operation.objects.enqueue(
             Kind.UPDATE, instance, actor=actor, request=request, owner=owner
         )
-        is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
         if is_upgrade and instance.plan.backup_on_update:
             back_up.record(operation, trigger=Trigger.EVENT)
         return instance, operation
@@ -128,6 +121,15 @@ def _refuse_unknown_data(instance: ServiceInstance, plan: ServicePlan) -> None:
             f"Plan {plan} runs another image, or runs it in another way, and nothing "
             "is known of the data in this one: create a new service instance."
         )
+
+
+def _check_limits(instance: ServiceInstance, plan: ServicePlan) -> None:
+    """Raise UpdateNotSupported, NoCapacity, InvalidRequest."""
+    if plan != instance.plan:
+        disk.check_room(instance, plan)
+        check_limits(plan, instance.organization_guid)
+    else:
+        disk.refuse_stopped(instance)
 
 
 def _needs_swap(instance: ServiceInstance, plan: ServicePlan) -> bool:
