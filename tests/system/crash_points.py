@@ -43,13 +43,16 @@ POINTS: dict[str, tuple[Any, str]] = {
 
 
 # Stops the process from outside while no thread of it can hold SQLite's write lock,
-# which else would stop everybody and not only this process.
+# which else would stop everybody and not only this process. It looks for the stop only
+# for a while: the test may have let the process go on before it has looked.
 _STOP = """
 import os, signal, sqlite3, sys, time
 lock = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
 lock.execute("BEGIN IMMEDIATE")
 os.kill(int(sys.argv[2]), signal.SIGSTOP)
-while open(f"/proc/{sys.argv[2]}/stat").read().rpartition(") ")[2][0] != "T":
+for _ in range(100):
+    if open(f"/proc/{sys.argv[2]}/stat").read().rpartition(") ")[2][0] == "T":
+        break
     time.sleep(0.01)
 """
 
