@@ -19,7 +19,7 @@ test:  ## Run the tests, some of ARGS="-k provision"
 	@bin/ensure-venv dev
 	@bin/ensure-docker
 	@bin/build-images
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	@bin/ensure-venv dev

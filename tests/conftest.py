@@ -1,7 +1,13 @@
 """Settings that only make tests faster, or more like the product."""
 
+from collections import Counter
+from typing import Any
+
 import pytest
 from django.conf import settings
+
+CONTRACT = pytest.StashKey[Counter[str]]()
+"""How often the contract had which answer, as "METHOD PATH STATUS"."""
 
 
 def pytest_configure() -> None:
@@ -19,3 +25,20 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     if database["ENGINE"].endswith("sqlite3"):
         folder = tmp_path_factory.mktemp("database")
         database.setdefault("TEST", {})["NAME"] = str(folder / "tests.sqlite3")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Keep what a process of pytest-xdist has counted."""
+    run = getattr(node, "workeroutput", {}).get("contract")
+    if run:
+        node.config.stash[CONTRACT] = Counter(run)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    run = terminalreporter.config.stash.get(CONTRACT, Counter())
+    if run:
+        refused = sum(count for name, count in run.items() if name[-3:] >= "300")
+        terminalreporter.write_line(
+            f"contract: {run.total()} requests, {run.total() - refused} of them served"
+        )

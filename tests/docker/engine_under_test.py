@@ -1,7 +1,7 @@
 """The local Docker Engine, for tests that need a real one: never skipped."""
 
 import itertools
-import os
+import socket
 import time
 import uuid
 
@@ -18,6 +18,7 @@ from instances.containers import (
     ContainerSpec,
 )
 from instances.engines import Endpoint, Engine
+from tests.ports import SLOT, SLOTS
 
 IMAGES = {
     "mariadb": "brokersite/mariadb:10.11",
@@ -30,7 +31,7 @@ ADDRESS = "127.0.0.1"
 BROKER_ID = f"test-{uuid.uuid4()}"
 """Label of all that this run makes: a run beside it is left alone."""
 READY_LIMIT_S = 30
-_ports = itertools.cycle(range(32000 + os.getpid() % 8 * 50, 32401))
+_ports = itertools.cycle(range(29000 + SLOT, 32400, SLOTS))
 
 
 def url() -> str:
@@ -38,7 +39,12 @@ def url() -> str:
 
 
 def next_port() -> int:
-    return next(_ports)
+    """A port that nobody listens on."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe:
+            if probe.connect_ex((ADDRESS, port)):
+                return port
 
 
 def client() -> docker.DockerClient:

@@ -125,7 +125,7 @@ class OriginatingIdentityTest(PlatformTestCase):
             "cloudfoundry " + base64.b64encode(b"\xff\xfe").decode(),
             "cloudfoundry " + base64.b64encode(b"[" * 5000).decode(),
         ):
-            with self.subTest(header[:40]):
+            with self.subTest(ascii(header[:40])):
                 AuditEvent.objects.all().delete()
                 Operation.objects.all().delete()
                 ServiceInstance.objects.all().delete()

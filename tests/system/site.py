@@ -24,6 +24,7 @@ import docker
 import pymysql
 
 from instances.containers import BACKUP_LABEL, BROKER_LABEL
+from tests.ports import SLOT, SLOTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFERING = "7f1bd2a5-2c7e-4b0e-9d3f-0a6a3f6c1e01"
@@ -43,8 +44,7 @@ class Answer:
 class Site:
     """Use as a context manager: whatever it made in Docker is gone afterwards."""
 
-    # From another place in each run, so that two on one machine keep apart.
-    _ranges = itertools.cycle(range(21000 + os.getpid() % 200 * 40, 31900, 40))
+    _ranges = itertools.cycle(range(21000 + SLOT * 40, 29000, SLOTS * 40))
 
     def __init__(
         self,
