@@ -61,7 +61,7 @@ def with_trouble(rows: QuerySet[ServiceInstance]) -> QuerySet[ServiceInstance]:
 def _is_overdue() -> Q:
     """By each interval that a plan has: databases differ in reckoning with times."""
     intervals = ServicePlan.objects.values_list("backup_interval_h", flat=True)
-    overdue = Q(pk__in=[])
+    overdue = Q(pk__isnull=True)  # none, as PostgreSQL wants it: a boolean
     for hours in sorted(filter(None, set(intervals))):
         since = timezone.now() - timedelta(hours=hours) - GRACE
         proved = Backup.objects.usable().filter(instance=OuterRef("pk"))
