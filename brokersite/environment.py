@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from brokersite import logs
+from brokersite.redaction import redactor
 from instances.addresses import REFUSAL, is_insecure
 
 MYSQL_TAGS = {"mysql", "mariadb"}
@@ -38,6 +40,7 @@ class Environment:
     """Fernet keys: the first encrypts, all decrypt."""
     debug: bool
     log_level: str
+    log_format: str
     public_url: str
     allowed_hosts: tuple[str, ...]
     database: dict[str, Any]
@@ -69,6 +72,9 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         encryption_keys=reader.encryption_keys(),
         debug=reader.flag("DEBUG"),
         log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING")),
+        log_format=reader.choice(
+            "LOG_FORMAT", logs.default_format(source), logs.FORMATS
+        ),
         public_url=public_url,
         allowed_hosts=_allowed_hosts(reader, public_url, routes),
         database=_database(reader, state_directory),
@@ -95,7 +101,8 @@ class _Reader:
     def raise_if_wrong(self) -> None:
         if self._mistakes:
             listing = "".join(f"\n  - {mistake}" for mistake in self._mistakes)
-            raise ImproperlyConfigured(f"The environment is not usable:{listing}")
+            message = f"The environment is not usable:{listing}"
+            raise ImproperlyConfigured(redactor(())(message))
 
     def text(self, name: str, default: str) -> str:
         return self._source.get(name, "").strip() or default

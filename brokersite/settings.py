@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pymysql
 from csp.constants import NONE, SELF
 
-from brokersite import environment
+from brokersite import environment, logs
+from brokersite.redaction import known_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.load(os.environ, root=BASE_DIR)
@@ -130,28 +131,12 @@ if ENVIRONMENT.is_https:
 # The rest is said where it is used, in osbapi.views.
 REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-    },
-    "handlers": {
-        "stdout": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stdout",
-            "formatter": "line",
-        }
-    },
-    "root": {"handlers": ["stdout"], "level": "WARNING"},
-    "loggers": {
-        name: {"level": ENVIRONMENT.log_level}
-        for name in ("brokersite", "instances", "osbapi")
-    }
-    # Each refused request would be a line; osbapi.errors says more about it.
-    | {"django.request": {"level": "ERROR"}},
-}
-
+LOGGING_CONFIG = "brokersite.logs.configure"
+LOGGING = logs.configuration(
+    log_format=ENVIRONMENT.log_format,
+    level=ENVIRONMENT.log_level,
+    secrets={SECRET_KEY, *ENCRYPTION_KEYS, *known_secrets(os.environ)},
+)
 SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url

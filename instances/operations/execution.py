@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from instances import errors
+from instances import errors, tracing
 from instances.models import Kind, Operation
 from instances.operations import (
     back_up,
@@ -53,14 +53,19 @@ def run(
     """
     verb = VERBS[operation.kind]
     work = Work(operation, is_stopping=is_stopping)
-    try:
-        _attempt(verb, work, once=once, is_new=is_new)
-    except errors.LeaseLost:
-        logger.warning("operation=%s was taken away; cleaning up", operation.pk)
-        operation.refresh_from_db()
-        _clean_up(verb, work)
-    except errors.Interrupted:
-        Operation.objects.release(operation.owner)
+    with tracing.at(
+        operation=str(operation.pk),
+        instance=str(operation.instance_id),
+        request_identity=operation.request_id,
+    ):
+        try:
+            _attempt(verb, work, once=once, is_new=is_new)
+        except errors.LeaseLost:
+            logger.warning("operation=%s was taken away; cleaning up", operation.pk)
+            operation.refresh_from_db()
+            _clean_up(verb, work)
+        except errors.Interrupted:
+            Operation.objects.release(operation.owner)
 
 
 def run_now(operation: Operation, *, once: bool = True) -> Operation:

@@ -56,6 +56,11 @@ class SecretsTest(SimpleTestCase):
     def test_a_key_that_is_none_is_named_by_its_place(self):
         assert "key 2" in refusal(ENCRYPTION_KEYS=f"{KEYS[0]},nonsense")
 
+    def test_a_password_in_an_address_is_not_shown(self):
+        """S20: gunicorn prints what went wrong past every log."""
+        message = refusal(DOCKER_HOST="tcp://u:hunter-2@10.0.0.1")
+        assert "tcp://u:***@10.0.0.1" in message
+
     def test_the_wrong_key_itself_is_not_shown(self):
         """S20."""
         assert "canary" not in refusal(ENCRYPTION_KEYS="canary", SECRET_KEY="canary")
@@ -245,3 +250,12 @@ class DatabaseTest(SimpleTestCase):
     def test_odd_services_are_no_crash(self):
         for value in ('{"a": null}', '{"a": [null, 1]}', '{"a": [{"tags": null}]}'):
             assert load(VCAP_SERVICES=value).database["ENGINE"].endswith("sqlite3")
+
+
+class LogsAndMetricsTest(SimpleTestCase):
+    def test_cloud_foundry_gets_json_and_people_get_text(self):
+        assert load().log_format == "text"
+        on_platform = {"VCAP_APPLICATION": '{"name": "a"}', "VCAP_SERVICES": services()}
+        assert load(**on_platform).log_format == "json"
+        assert load(**on_platform, LOG_FORMAT="text").log_format == "text"
+        assert "json, text" in refusal(LOG_FORMAT="xml")

@@ -126,6 +126,7 @@ class Site:
             *("--bind", f"127.0.0.1:{self.http_port}", "--threads", "8"),
             *("--workers", str(self._web_workers)),
             *("--graceful-timeout", "8", "--no-control-socket"),
+            *("--config", "python:brokersite.serving"),
         )
         wait_for(self._answers, "the web process to answer")
         return web
