@@ -48,6 +48,7 @@ class Environment:
     allow_insecure_docker: bool
     worker_threads: int
     operation_lease_s: int
+    watchdog_s: int
     state_directory: Path
 
     @property
@@ -82,6 +83,7 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
         worker_threads=reader.integer("WORKER_THREADS", 2, low=1, high=64),
         operation_lease_s=reader.integer("OPERATION_LEASE_S", 30, low=2, high=3600),
+        watchdog_s=reader.integer("WATCHDOG_S", 300, low=10, high=3600),
         state_directory=state_directory,
     )
     reader.raise_if_wrong()

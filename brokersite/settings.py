@@ -144,3 +144,4 @@ FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
 ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker
 OPERATION_LEASE_S = ENVIRONMENT.operation_lease_s
 WORKER_THREADS = ENVIRONMENT.worker_threads
+WATCHDOG_S = ENVIRONMENT.watchdog_s

@@ -12,10 +12,12 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from instances import errors
 from instances.models import DockerHost, HostImage, Operation, Worker
 from instances.operations import prestage
+from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.operations.disk import measure
 from instances.operations.execution import run
 from instances.operations.expire import expire_overdue
@@ -23,16 +25,24 @@ from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
 from instances.operations.standby import Standbys
+from instances.watchdog import Pulse, Watchdog
 
 logger = logging.getLogger(__name__)
 
 IDLE_POLL_S = 0.025
+LOOK_S = 0.5
+BEAT_S = 10.0
+"""A third of what a worker may be silent for, at most."""
 STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
 RECONCILE_INTERVAL = timedelta(seconds=30)
 MEASURE_INTERVAL = timedelta(seconds=60)
 ERROR_PAUSE_S = 2.0
 BACKUP_POLL_S = 1.0
+HOUSEKEEPING_LIMITS = 6
+"""Times WATCHDOG_S for what may go on over many containers and images."""
+EXIT_HUNG = 70
+"""The exit status, EX_SOFTWARE, of a process that has ended itself."""
 SWEEP_INTERVAL_S = 15.0
 
 
@@ -44,29 +54,22 @@ class WorkerProcess:
         self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
         self._sweep_at = 0.0
-        self._standbys = Standbys(is_stopping=lambda: self._stopping.is_set())
+        self._watchdog = Watchdog(LOOK_S)
+        self._lost: list[Pulse] = []
+        self._here = threading.local()
+        self._standbys = Standbys(is_stopping=self._is_stopping)
+
+    @property
+    def has_hung(self) -> bool:
+        return bool(self._lost)
 
     def run(self) -> None:
         """Work until stop() is called; then finish or hand back within seconds."""
         logger.info("worker=%s starts with %s threads", self.name, len(self._owners))
-        bodies: list[Callable[[], None]] = [
-            self._beat,
-            self._keep_house,
-            self._measure,
-            self._keep_standbys,
-            self._keep_backups,
-            self._prestage,
-        ]
-        bodies += [partial(self._work, owner) for owner in self._owners]
-        threads = [
-            threading.Thread(target=self._guarded, args=(body,), daemon=True)
-            for body in bodies
-        ]
-        for thread in threads:
-            thread.start()
+        threads = [self._start(*loop) for loop in self._loops()]
         # With a time-out: a signal that another thread receives does not wake this one.
-        while not self._stopping.wait(0.5):
-            pass
+        while not self._stopping.wait(LOOK_S):
+            self._look()
         deadline = time.monotonic() + STOP_LIMIT_S
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -76,9 +79,56 @@ class WorkerProcess:
     def stop(self) -> None:
         self._stopping.set()
 
-    def _guarded(self, body: Callable[[], None]) -> None:
+    def _loops(self) -> list[tuple[str, Callable[[], None], float]]:
+        """Name, body and how long it may be silent."""
+        limit_s = float(settings.WATCHDOG_S)
+        housekeeping = [
+            self._keep_house,
+            self._measure,
+            self._keep_standbys,
+            self._keep_backups,
+            self._prestage,
+        ]
+        return [
+            ("beat", self._beat, limit_s + BEAT_S),
+            *(
+                (body.__name__.strip("_"), body, limit_s * HOUSEKEEPING_LIMITS)
+                for body in housekeeping
+            ),
+            *((owner, partial(self._work, owner), limit_s) for owner in self._owners),
+        ]
+
+    def _start(
+        self, name: str, body: Callable[[], None], limit_s: float
+    ) -> threading.Thread:
+        pulse = self._watchdog.pulse(name, limit_s)
+        pulse.thread = threading.Thread(
+            target=self._guarded, args=(body, pulse), name=name, daemon=True
+        )
+        pulse.thread.start()
+        return pulse.thread
+
+    def _look(self) -> None:
+        """End the process if a thread hangs: whoever restarts it cures that (F29)."""
+        self._lost = self._watchdog.look()
+        for pulse in self._lost:
+            logger.critical(
+                "worker=%s: %s has shown no life for %.0f s: ending the process\n%s",
+                *(self.name, pulse.name, pulse.silent_s, pulse.stack()),
+            )
+        if self._lost:
+            # What hangs may be the database, which is asked once more.
+            end = threading.Timer(STOP_LIMIT_S + 1, os._exit, (EXIT_HUNG,))
+            end.daemon = True
+            end.start()
+            self.stop()
+
+    def _guarded(self, body: Callable[[], None], pulse: Pulse | None = None) -> None:
         """Repeat the body until told to stop; a database that is down is waited for."""
+        self._here.pulse = pulse
         while not self._stopping.is_set():
+            if pulse is not None:
+                pulse.beat()
             try:
                 close_old_connections()
                 body()
@@ -90,19 +140,34 @@ class WorkerProcess:
                 self._stopping.wait(ERROR_PAUSE_S)
         connection.close()
 
+    def _is_stopping(self) -> bool:
+        """What all work asks at each step: a sign of life of its thread."""
+        pulse: Pulse | None = getattr(self._here, "pulse", None)
+        if pulse is not None:
+            pulse.show_life()
+        return self._stopping.is_set()
+
     def _work(self, owner: str) -> None:
         operation = Operation.objects.claim_next(owner)
         if operation is None:
             self._stopping.wait(IDLE_POLL_S)
         else:
-            run(operation, is_stopping=self._stopping.is_set)
+            self._expect(operation)
+            run(operation, is_stopping=self._is_stopping)
+
+    def _expect(self, operation: Operation) -> None:
+        """One call of it may last until its deadline. Deletions go on after theirs."""
+        pulse: Pulse | None = getattr(self._here, "pulse", None)
+        if pulse is not None:
+            left = operation.deadline_at - timezone.now()
+            pulse.expect(max(left.total_seconds(), PAUSE_LIMIT_S))
 
     def _beat(self) -> None:
         Worker.objects.beat(self.name)
         for owner in self._owners:
             Operation.objects.renew(owner)
         HostImage.objects.renew(self.name)
-        self._stopping.wait(settings.OPERATION_LEASE_S / 3)
+        self._stopping.wait(min(BEAT_S, settings.OPERATION_LEASE_S / 3))
 
     def _keep_house(self) -> None:
         """Reconcile each host that is due, one worker a host; end what has expired."""
@@ -112,7 +177,7 @@ class WorkerProcess:
             mine = DockerHost.objects.filter(due, pk=host.pk).update(
                 reconcile_after=Now() + RECONCILE_INTERVAL
             )
-            if mine:
+            if mine and not self._is_stopping():
                 self._reconcile(host)
         self._stopping.wait(1.0)
 
@@ -133,7 +198,7 @@ class WorkerProcess:
             mine = DockerHost.objects.filter(due, pk=host.pk).update(
                 measure_after=Now() + MEASURE_INTERVAL
             )
-            if mine and not self._stopping.is_set():
+            if mine and not self._is_stopping():
                 try:
                     measure(host)
                 except errors.HostUnreachable as error:
@@ -148,7 +213,7 @@ class WorkerProcess:
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_INTERVAL_S
             sweep()
-        if not prove_next(is_stopping=self._stopping.is_set):
+        if not prove_next(is_stopping=self._is_stopping):
             self._stopping.wait(BACKUP_POLL_S)
 
     def _prestage(self) -> None:
@@ -157,13 +222,18 @@ class WorkerProcess:
         if image is None:
             self._stopping.wait(1.0)
         else:
-            prestage.perform(image, is_stopping=self._stopping.is_set)
+            prestage.perform(image, is_stopping=self._is_stopping)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""
+        # What one that hangs is at was an attempt, and counts (FAILURES F26).
+        hung = {pulse.name for pulse in self._lost}
         for owner in self._owners:
+            if owner in hung:
+                continue
             released = Operation.objects.release(owner)
             if released:
                 logger.warning("worker=%s hands back %s operations", owner, released)
-        HostImage.objects.release(self.name)
+        if "prestage" not in hung:
+            HostImage.objects.release(self.name)
         Worker.objects.filter(name=self.name).delete()

@@ -259,3 +259,8 @@ class LogsAndMetricsTest(SimpleTestCase):
         assert load(**on_platform).log_format == "json"
         assert load(**on_platform, LOG_FORMAT="text").log_format == "text"
         assert "json, text" in refusal(LOG_FORMAT="xml")
+
+    def test_the_watchdogs_patience_is_bounded(self):
+        assert load().watchdog_s == 300
+        assert load(WATCHDOG_S="60").watchdog_s == 60
+        assert "WATCHDOG_S" in refusal(WATCHDOG_S="1")

@@ -1,3 +1,4 @@
+import os
 import threading
 from datetime import timedelta
 from unittest import mock
@@ -6,8 +7,11 @@ from django.db import OperationalError
 from django.db.models.functions import Now
 from django.test import TransactionTestCase
 
-from instances.models import DockerHost, HostImage, Operation, Worker
-from instances.worker import WorkerProcess
+from instances import tracing
+from instances.models import Actor, DockerHost, HostImage, Operation, Worker
+from instances.models.broker import HEARTBEAT_LIMIT
+from instances.operations.back_up import PAUSE_LIMIT_S
+from instances.worker import EXIT_HUNG, WorkerProcess
 from tests.fakes import drain, make_host, make_plan
 from tests.instances.base import DomainTestCase, Wishes
 
@@ -105,6 +109,68 @@ class WorkerPartsTest(DomainTestCase):
             self.process._guarded(body)
         assert body.call_count == 2
 
+    def test_an_operations_own_deadline_may_pass_in_silence(self):
+        """F29: a call may take so long, and a deletion after its deadline as well."""
+        operation = self.provision_operation()
+        pulse = self.process._here.pulse = mock.Mock()
+        self.process._expect(operation)
+        (left_s,) = pulse.expect.call_args.args
+        assert 800 < left_s <= 840
+        operation.deadline_at -= timedelta(hours=1)
+        self.process._expect(operation)
+        assert pulse.expect.call_args.args == (PAUSE_LIMIT_S,)
+
+    def test_each_step_of_an_operation_is_a_sign_of_life(self):
+        """F29."""
+        self.accept_provision()
+        pulse = self.process._here.pulse = mock.Mock()
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        self.process._work(self.process._owners[0])
+        steps = Operation.objects.get().steps
+        assert pulse.show_life.call_count >= len(steps) > 1
+
+    def test_what_one_that_hangs_is_at_is_not_handed_back(self):
+        """F26: or it would make each worker hang, and no attempt would count."""
+        operation = self.provision_operation()
+        Operation.objects.update(owner=self.process._owners[0], handed_back=0)
+        self.process._lost = [mock.Mock()]
+        self.process._lost[0].name = self.process._owners[0]
+        self.process._hand_back()
+        operation.refresh_from_db()
+        assert (operation.state, operation.handed_back) == ("running", 0)
+
+    def test_nor_is_an_image_that_hangs(self):
+        """F26: an attempt that ends with its worker counts as a crash."""
+        HostImage.objects.want(DockerHost.objects.get(), "registry.example/tiny:1")
+        HostImage.objects.claim_next(self.process.name)
+        self.process._lost = [mock.Mock()]
+        self.process._lost[0].name = "prestage"
+        self.process._hand_back()
+        assert HostImage.objects.get().state == "working"
+
+    def test_the_heart_beats_often_whatever_a_lease_is(self):
+        with self.settings(OPERATION_LEASE_S=3600):
+            self.process._beat()
+        (pause_s,) = self.process._stopping.wait.call_args.args
+        assert pause_s <= HEARTBEAT_LIMIT.total_seconds() / 3
+
+    def test_operations_are_named_in_the_log(self):
+        """Whatever is logged about it, by whichever module."""
+        seen = []
+        self.faults.on("create", lambda: seen.append(dict(tracing.current())))
+        actor = Actor(kind="platform", name="p", request_id="platform-1")
+        instance = self.accept_provision(actor=actor)
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        self.process._work(self.process._owners[0])
+        assert seen == [
+            {
+                "operation": str(Operation.objects.get().pk),
+                "instance": str(instance.pk),
+                "request_identity": "platform-1",
+            }
+        ]
+        assert tracing.current() == {}
+
 
 class WorkerProcessTest(Wishes, TransactionTestCase):
     """The whole, with real threads."""
@@ -136,6 +202,30 @@ class WorkerProcessTest(Wishes, TransactionTestCase):
         assert states == {"succeeded"}
         assert len(self.world.containers()) == 3
         assert self.faults.calls.count("create") == 3
+
+    def test_one_that_hangs_ends_the_process(self):
+        """F29."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.enterContext(self.settings(WATCHDOG_S=0.5))
+        self.enterContext(mock.patch("instances.worker.STOP_LIMIT_S", 0.1))
+        timer = self.enterContext(mock.patch("instances.worker.threading.Timer"))
+        self.enterContext(
+            mock.patch.object(
+                WorkerProcess, "_prestage", autospec=True, side_effect=release.wait
+            )
+        )
+        self.enterContext(mock.patch("instances.worker.HOUSEKEEPING_LIMITS", 1))
+        process = WorkerProcess(threads=1)
+        thread = threading.Thread(target=process.run)
+        with self.assertLogs("instances.worker", "CRITICAL") as logged:
+            thread.start()
+            thread.join(20)
+        assert not thread.is_alive()
+        assert process.has_hung
+        assert "has shown no life" in logged.output[0]
+        (_, end, (status,)), _ = timer.call_args
+        assert (end, status) == (os._exit, EXIT_HUNG)
 
     def test_stopped_in_the_middle_it_hands_back(self):
         """F28."""

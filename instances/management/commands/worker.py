@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from instances.operations.installation import check_readable
-from instances.worker import WorkerProcess
+from instances.worker import EXIT_HUNG, WorkerProcess
 
 
 class Command(BaseCommand):
@@ -22,4 +22,4 @@ class Command(BaseCommand):
         process.run()
         # A thread may still hang in a call to a dead host: do not wait for it.
         self.stdout.flush()
-        os._exit(0)
+        os._exit(EXIT_HUNG if process.has_hung else 0)
