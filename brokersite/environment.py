@@ -20,6 +20,7 @@ from brokersite.redaction import redactor
 from instances.addresses import REFUSAL, is_insecure
 
 MYSQL_TAGS = {"mysql", "mariadb"}
+SHORTEST_PASSWORD = 12
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Environment:
     debug: bool
     log_level: str
     log_format: str
+    metrics_username: str
+    metrics_password: str
+    """Empty: there are no metrics."""
     public_url: str
     allowed_hosts: tuple[str, ...]
     database: dict[str, Any]
@@ -76,6 +80,8 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         log_format=reader.choice(
             "LOG_FORMAT", logs.default_format(source), logs.FORMATS
         ),
+        metrics_username=reader.text("METRICS_USERNAME", "metrics"),
+        metrics_password=reader.password("METRICS_PASSWORD"),
         public_url=public_url,
         allowed_hosts=_allowed_hosts(reader, public_url, routes),
         database=_database(reader, state_directory),
@@ -125,6 +131,12 @@ class _Reader:
             self.complain(name, f"is {text!r}: give one of {', '.join(choices)}")
             return default
         return text
+
+    def password(self, name: str) -> str:
+        password = self.text(name, "")
+        if password and len(password) < SHORTEST_PASSWORD:
+            self.complain(name, f"is short: give {SHORTEST_PASSWORD} characters")
+        return password
 
     def json_object(self, name: str) -> dict[str, Any]:
         try:

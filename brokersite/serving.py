@@ -1,10 +1,12 @@
-"""How gunicorn logs (gunicorn --config).
+"""How gunicorn logs, and where its processes count together (gunicorn --config).
 
 Its other settings stand on its command line, in the Procfile and in manifest.yml. This
 is read before there are Django settings.
 """
 
 import os
+import shutil
+import tempfile
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -46,6 +48,16 @@ class SiteLogger(Logger):
             fields,
             extra={"fields": {name: value for name, value in fields.items() if value}},
         )
+
+
+def on_starting(server: Any) -> None:
+    """Before the processes are forked: each writes its numbers into files there."""
+    folder = tempfile.mkdtemp(prefix="brokersite-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ.pop("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
 
 
 logger_class = SiteLogger

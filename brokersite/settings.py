@@ -40,6 +40,7 @@ INSTALLED_APPS = [
 # The browser's middleware stays off /v2: platforms poll, and need none of it.
 MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
+    "brokersite.traffic.TrafficMiddleware",
     "brokersite.middleware.EncodedPathMiddleware",
     "brokersite.middleware.SecurityMiddleware",
     "brokersite.middleware.WhiteNoiseMiddleware",
@@ -137,6 +138,9 @@ LOGGING = logs.configuration(
     level=ENVIRONMENT.log_level,
     secrets={SECRET_KEY, *ENCRYPTION_KEYS, *known_secrets(os.environ)},
 )
+
+METRICS_USERNAME = ENVIRONMENT.metrics_username
+METRICS_PASSWORD = ENVIRONMENT.metrics_password
 SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url

@@ -8,6 +8,7 @@ from django.urls import include, path, re_path
 from django.views import defaults
 from django.views.generic import RedirectView
 
+from brokersite.metrics import metrics
 from brokersite.middleware import is_platform
 from instances.views import ready
 from osbapi import errors
@@ -17,6 +18,7 @@ urlpatterns = [
     re_path(r"^/?v2/", include("osbapi.urls")),
     path("admin/", admin.site.urls),
     path("readyz", ready),
+    path("metrics", metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]
 

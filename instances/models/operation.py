@@ -177,6 +177,7 @@ class Operation(models.Model):
         indexes = [
             models.Index(fields=["state", "not_before"]),
             models.Index(fields=["instance", "created_at"]),
+            models.Index(fields=["finished_at"]),
         ]
 
     def __str__(self) -> str:

@@ -260,6 +260,17 @@ class LogsAndMetricsTest(SimpleTestCase):
         assert load(**on_platform, LOG_FORMAT="text").log_format == "text"
         assert "json, text" in refusal(LOG_FORMAT="xml")
 
+    def test_without_a_password_there_are_no_metrics(self):
+        environment = load()
+        assert environment.metrics_username == "metrics"
+        assert environment.metrics_password == ""
+
+    def test_a_short_password_is_refused_and_not_shown(self):
+        """S20, S28."""
+        message = refusal(METRICS_PASSWORD="too-short")
+        assert "METRICS_PASSWORD is short: give 12 characters" in message
+        assert "too-short" not in message
+
     def test_the_watchdogs_patience_is_bounded(self):
         assert load().watchdog_s == 300
         assert load(WATCHDOG_S="60").watchdog_s == 60

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -99,5 +100,15 @@ class CommandTest(SimpleTestCase):
     def test_gunicorn_takes_it(self):
         options: dict[str, Any] = vars(serving)
         config = Config()
-        for name in ("logger_class", "accesslog"):
+        for name in ("logger_class", "accesslog", "on_starting", "on_exit"):
             config.set(name, options[name])
+
+    def test_the_folder_for_the_numbers_goes_with_the_server(self):
+        with mock.patch.dict("os.environ"):
+            serving.on_starting(None)
+            folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+            assert folder.is_dir()
+            serving.on_exit(None)
+            assert not folder.exists()
+            assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+            serving.on_exit(None)
