@@ -63,6 +63,8 @@ class Site:
             "SECRET_KEY": "system-" + "0123456789" * 5,
             "ENCRYPTION_KEYS": "bm90LWEtc2VjcmV0LWtleS1mb3ItdGVzdHMtb25seSE=",
             "STATE_DIRECTORY": str(self.state),
+            # What a killed process leaves there goes as well.
+            "TMPDIR": str(self.state),
             "DATABASE_PATH": str(self.state / "brokersite.sqlite3"),
             "PORT": str(self.http_port),
             "DOCKER_HOST": docker_url,
