@@ -196,62 +196,6 @@ class DockerTest(SimpleTestCase):
         assert docker.publish_address == "192.0.2.7"
 
 
-class DatabaseTest(SimpleTestCase):
-    def test_without_a_service_it_is_sqlite_in_the_state_directory(self):
-        database = load(STATE_DIRECTORY="/data").database
-        assert database["ENGINE"].endswith("sqlite3")
-        assert database["NAME"] == "/data/brokersite.sqlite3"
-
-    def test_sqlite_waits_for_others_and_loses_no_commit(self):
-        """F113, F114."""
-        options = load().database["OPTIONS"]
-        assert options["transaction_mode"] == "IMMEDIATE"
-        assert options["timeout"] >= 20
-        assert "journal_mode=WAL" in options["init_command"]
-        assert "synchronous=FULL" in options["init_command"]
-
-    def test_a_bound_mysql_is_used(self):
-        database = load(VCAP_SERVICES=services()).database
-        assert database["ENGINE"].endswith("mysql")
-        assert (database["HOST"], database["PORT"]) == ("db.example", 3307)
-        assert (database["NAME"], database["USER"]) == ("broker", "u")
-        assert database["PASSWORD"] == "p"
-
-    def test_it_is_found_by_its_tag_among_others(self):
-        others = {"user-provided": [{"name": "x", "credentials": {}}]}
-        both = json.dumps(others | json.loads(services()))
-        database = load(VCAP_SERVICES=both).database
-        assert database["HOST"] == "db.example"
-
-    def test_a_uri_alone_is_enough(self):
-        uri = "mysql://u%40x:p%2Fw@db.example:3307/broker?reconnect=true"
-        database = load(VCAP_SERVICES=services(credentials={"uri": uri})).database
-        assert (database["HOST"], database["PORT"]) == ("db.example", 3307)
-        assert (database["USER"], database["PASSWORD"]) == ("u@x", "p/w")
-        assert database["NAME"] == "broker"
-
-    def test_our_own_credentials_are_understood(self):
-        """The broker can run on a database of another broker of its kind."""
-        credentials = {"host": "h", "name": "n", "port": 1, "username": "u"}
-        ours = services(tags=["mariadb"], credentials=credentials)
-        assert load(VCAP_SERVICES=ours).database["HOST"] == "h"
-
-    def test_credentials_that_lack_the_address_are_named(self):
-        assert "broker-db" in refusal(VCAP_SERVICES=services(credentials={}))
-
-    def test_apps_of_cloud_foundry_cannot_share_sqlite(self):
-        """Web and worker are containers of their own there."""
-        application = json.dumps({"application_uris": ["x.example"]})
-        assert "VCAP_SERVICES" in refusal(VCAP_APPLICATION=application)
-
-    def test_several_app_instances_share_a_mysql(self):
-        load(CF_INSTANCE_INDEX="3", VCAP_SERVICES=services())
-
-    def test_odd_services_are_no_crash(self):
-        for value in ('{"a": null}', '{"a": [null, 1]}', '{"a": [{"tags": null}]}'):
-            assert load(VCAP_SERVICES=value).database["ENGINE"].endswith("sqlite3")
-
-
 class LogsAndMetricsTest(SimpleTestCase):
     def test_cloud_foundry_gets_json_and_people_get_text(self):
         assert load().log_format == "text"
