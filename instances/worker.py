@@ -9,7 +9,8 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -53,6 +54,8 @@ class WorkerProcess:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
         self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
+        self._left_behind: set[str] = set()
+        """Owners whose operation the database has cut short."""
         self._sweep_at = 0.0
         self._watchdog = Watchdog(LOOK_S)
         self._lost: list[Pulse] = []
@@ -132,7 +135,7 @@ class WorkerProcess:
             try:
                 close_old_connections()
                 body()
-            except DatabaseError as error:
+            except DatabaseTrouble as error:
                 logger.warning("worker=%s: database: %s", self.name, error)
                 self._stopping.wait(ERROR_PAUSE_S)
             except Exception:
@@ -148,12 +151,20 @@ class WorkerProcess:
         return self._stopping.is_set()
 
     def _work(self, owner: str) -> None:
+        if owner in self._left_behind:
+            # The heartbeat would keep it for an owner who does nothing about it.
+            Operation.objects.release(owner)
+            self._left_behind.discard(owner)
         operation = Operation.objects.claim_next(owner)
         if operation is None:
             self._stopping.wait(IDLE_POLL_S)
-        else:
-            self._expect(operation)
+            return
+        self._expect(operation)
+        try:
             run(operation, is_stopping=self._is_stopping)
+        except DatabaseTrouble:
+            self._left_behind.add(owner)
+            raise
 
     def _expect(self, operation: Operation) -> None:
         """One call of it may last until its deadline. Deletions go on after theirs."""

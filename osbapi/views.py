@@ -146,8 +146,7 @@ class Instance(PlatformView):
             return responses.accepted(operation)
         if operation.owner != web_owner():
             raise errors.ConcurrencyError
-        _succeeded(run_now(operation))
-        return responses.updated(instance)
+        return responses.updated(_succeeded(run_now(operation)).instance)
 
     def _own(self, guid: str, wish: dict[str, Any], is_async: bool) -> Operation:
         """What is asked of the broker and not of the database."""
@@ -225,7 +224,7 @@ class Binding(PlatformView):
             **wish,
         )
         if operation is not None:
-            _succeeded(run_now(operation))
+            binding = _succeeded(run_now(operation)).binding or binding
         return responses.bound(binding, status=201 if operation else 200)
 
     def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:

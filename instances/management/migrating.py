@@ -46,11 +46,24 @@ def migrate() -> None:
     if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return
     if connection.vendor == "mysql":
+        _refuse_few_characters()
         with _resuming():
             call_command("migrate", interactive=False, verbosity=0)
     else:
         # All of a migration is one transaction there.
         call_command("migrate", interactive=False, verbosity=0)
+
+
+def _refuse_few_characters() -> None:
+    """Tables take over the database's character set. Raise CommandError."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@character_set_database, DATABASE()")
+        characters, name = cursor.fetchone()
+    if characters != "utf8mb4":
+        raise CommandError(
+            f"The database's character set is {characters}, which lacks characters "
+            f"that platforms send: ALTER DATABASE {name} CHARACTER SET utf8mb4"
+        )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from instances import errors
+from instances import errors, transactions
 from instances.models.audit_event import Actor
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
 from instances.models.service_binding import ServiceBinding
@@ -196,6 +196,7 @@ class Operation(models.Model):
     def last_step(self) -> str:
         return str(self.steps[-1]["text"]) if self.steps else ""
 
+    @transactions.repeated
     def claim(self, owner: str, *, even_waiting: bool = False) -> bool:
         """Take the lease if nobody else has. A waiting one is not due yet."""
         rows = Operation.objects.filter(pk=self.pk, attempts=self.attempts)
@@ -213,6 +214,14 @@ class Operation(models.Model):
         if claimed:
             self.refresh_from_db()
         return bool(claimed)
+
+    def is_still_to_do(self) -> bool:
+        """Read it again; False if this attempt has ended. Raise LeaseLost."""
+        mine, state = (self.owner, self.attempts), OperationState
+        self.refresh_from_db()
+        if self.attempts != mine[1] or self.state == state.CANCELLED:
+            raise errors.LeaseLost(detail=f"operation {self.pk} has another owner")
+        return self.state == state.RUNNING and self.owner == mine[0]
 
     def is_overdue(self) -> bool:
         return Operation.objects.filter(pk=self.pk, deadline_at__lte=Now()).exists()

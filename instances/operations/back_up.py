@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from django.db import transaction
 from django.db.models.functions import Now
 
-from instances import containers, errors
+from instances import containers, errors, transactions
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
@@ -31,6 +31,7 @@ PAUSE_LIMIT_S = 600.0
 POLL_S = 0.2
 
 
+@transactions.repeated
 def accept(
     instance: ServiceInstance, *, trigger: str, actor: Actor, note: str = ""
 ) -> Backup:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.models import (
     WORKER,
     AuditEvent,
@@ -36,6 +36,7 @@ def expire_overdue() -> None:
             _accept(binding)
 
 
+@transactions.repeated
 @transaction.atomic
 def _accept(binding: ServiceBinding) -> None:
     """Raise ConcurrencyError if something else is done to it or to its instance."""

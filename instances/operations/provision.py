@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from instances import errors, placement
+from instances import errors, placement, transactions
 from instances.engines import get_engine
 from instances.models import (
     Actor,
@@ -27,6 +27,7 @@ from instances.operations.work import Verb, Work
 ADOPTING = "creating the database in a standby container"
 
 
+@transactions.repeated
 def accept(
     *,
     guid: str,

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from instances import errors
+from instances import errors, transactions
 from instances.models import (
     WORKER,
     Backup,
@@ -119,6 +119,7 @@ def _is_bound_since(instance: ServiceInstance, last: Backup | None) -> bool:
     return bound.exists()
 
 
+@transactions.repeated
 def _take_if_due(instance: ServiceInstance) -> None:
     try:
         with transaction.atomic():

@@ -42,8 +42,10 @@ def accept(
         instance, binding = _read(instance_guid, guid)
         check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
         with transaction.atomic():
+            # Operations before their instance, as everywhere: see Work.fenced().
+            rows = Operation.objects.select_for_update().order_by()
+            under_way = rows.filter(exclusive_binding=binding).first()
             ServiceInstance.objects.lock(instance)
-            under_way = Operation.objects.filter(exclusive_binding=binding).first()
             if under_way is not None and under_way.kind == Kind.UNBIND:
                 return _taken_up(under_way, owner)
             _refuse_excluded(instance)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
@@ -37,6 +37,7 @@ from instances.operations.work import Verb, Work
 logger = logging.getLogger(__name__)
 
 
+@transactions.repeated
 def accept(
     *,
     guid: str,
