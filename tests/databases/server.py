@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 60
 FAST = "/fast"
 """Where the memory is mounted."""
+WRITE = (
+    f'umask 077 && echo "$CERTIFICATE" >{FAST}/certificate && echo "$KEY" >{FAST}/key'
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Kind:
     scheme: str
     command: str
     """For bash: the data that the image was made with goes into memory."""
+    tls: str
+    """What the server is told of its certificate."""
 
     def environment(self, password: str) -> dict[str, str]:
         if self.folder == "mariadb":
@@ -56,6 +61,7 @@ KINDS = {
         command=f"cp -a /var/lib/mysql/data {FAST} && exec entrypoint.sh"
         f" --datadir={FAST}/data --innodb-flush-log-at-trx-commit=0"
         " --innodb-buffer-pool-size=128M --max-connections=200",
+        tls=f" --ssl-cert={FAST}/certificate --ssl-key={FAST}/key",
     ),
     "postgres": Kind(
         folder="postgres",
@@ -64,19 +70,28 @@ KINDS = {
         command=f"cp -a /var/lib/postgresql/data {FAST} && exec entrypoint.sh"
         " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         " -c shared_buffers=64MB -c max_connections=200",
+        tls=f" -c ssl=on -c ssl_cert_file={FAST}/certificate"
+        f" -c ssl_key_file={FAST}/key",
     ),
 }
 
 
 @contextmanager
-def running(name: str) -> Iterator[str]:
-    """The address, as DATABASE_URI wants it, of an empty database of that kind."""
+def running(name: str, *, certificate: str = "", key: str = "") -> Iterator[str]:
+    """The address, as DATABASE_URI wants it, of an empty database of that kind.
+
+    With a certificate and its key it can do TLS.
+    """
     kind, password = KINDS[name], secrets.token_hex(16)
     client = docker.from_env()
+    command, environment = kind.command, kind.environment(password)
+    if certificate:
+        environment |= {"CERTIFICATE": certificate, "KEY": key}
+        command = f"{WRITE} && {kind.command}{kind.tls}"
     container = client.containers.run(
         _image(kind),
-        entrypoint=["bash", "-c", kind.command],
-        environment=kind.environment(password),
+        entrypoint=["bash", "-c", command],
+        environment=environment,
         # Docker chooses the port: many of these can run at once.
         ports={kind.port: ("127.0.0.1", None)},
         tmpfs={FAST: "uid=999,gid=999,mode=0700,size=600m"},

@@ -107,6 +107,17 @@ class MigratingTest(TransactionTestCase):
         assert process.returncode == 1
         assert "instances_broker" in said and "already exists" in said
 
+    def test_too_few_characters_are_refused(self):
+        """Tables would take over the database's latin1."""
+        if connection.vendor != "mysql":
+            return
+        change = "ALTER DATABASE CHARACTER SET latin1"
+        code = f"from django.db import connection as c\nc.cursor().execute('{change}')"
+        ask(self.environment, code)
+        process = begin(self.environment, "manage.py", "bootstrap")
+        said, _ = process.communicate(timeout=100)
+        assert process.returncode == 1 and "CHARACTER SET utf8mb4" in said
+
     def test_a_dead_process_holds_no_lock(self):
         settings = {"DJANGO_SETTINGS_MODULE": "brokersite.settings"}
         code = f"import django; django.setup()\n{HELD}"
