@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from django.db import connection, connections
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 250
+"""How long a process may take: this is no test of speed."""
 _gate: Any = None
 
 
@@ -37,7 +39,7 @@ def _enter(gate: Any) -> None:
 
 def _run(job: tuple[Any, ...]) -> Any:
     work, *given = job
-    _gate.wait(30)
+    _gate.wait(PATIENCE_S)
     try:
         return work(*given)
     finally:
@@ -89,7 +91,7 @@ def begin(environment: Mapping[str, str], *arguments: str) -> "subprocess.Popen[
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
     """Run a management command to its end; return what it says."""
     process = begin(environment, "manage.py", *arguments)
-    said, _ = process.communicate(timeout=100)
+    said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     return said
 
@@ -99,6 +101,6 @@ def ask(environment: Mapping[str, str], code: str) -> str:
     setup = "import django; django.setup()\n"
     settings = {"DJANGO_SETTINGS_MODULE": "brokersite.settings"}
     process = begin({**settings, **environment}, "-c", setup + code)
-    said, _ = process.communicate(timeout=100)
+    said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     return said

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+import pytest
 from django.db import transaction
 from django.test import TransactionTestCase
 
@@ -12,6 +13,7 @@ from tests.databases.processes import in_processes
 from tests.fakes import make_host, make_plan
 from tests.instances.base import ACTOR, Wishes
 
+pytestmark = pytest.mark.timeout(600)
 RESERVERS, EACH = 8, 200
 CLAIMERS, OPERATIONS = 4, 1000
 

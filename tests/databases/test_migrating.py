@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
-from tests.databases.processes import ask, begin, empty_database, manage
+from tests.databases.processes import PATIENCE_S, ask, begin, empty_database, manage
 
 AT_ONCE = 4
 SCHEMA = """
@@ -49,6 +49,8 @@ with migrating.alone():
     sys.stdin.read()
 """
 
+pytestmark = pytest.mark.timeout(600)
+
 
 class MigratingTest(TransactionTestCase):
     def setUp(self) -> None:
@@ -62,23 +64,21 @@ class MigratingTest(TransactionTestCase):
         setup = "import django; django.setup()\n" + KILLED
         settings = {"DJANGO_SETTINGS_MODULE": "brokersite.settings"}
         process = begin(settings | self.environment, "-c", setup, str(number))
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == -9, said
 
-    @pytest.mark.timeout(300)
     def test_many_processes_start_at_once(self):
         """FACTS 7: two migrations at once fail on MySQL and PostgreSQL."""
         processes = [
             begin(self.environment, "manage.py", "bootstrap") for _ in range(AT_ONCE)
         ]
-        said = [process.communicate(timeout=200)[0] for process in processes]
+        said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
         assert [process.returncode for process in processes] == [0] * AT_ONCE, said
         # One has made the logins, the others have seen them.
         assert sum("Operator made" in text for text in said) == 1
         assert sum("Broker login made" in text for text in said) == 1
         manage(self.environment, "migrate", "--check")
 
-    @pytest.mark.timeout(300)
     def test_a_killed_one_is_gone_on_with(self):
         """F123: on MySQL in the middle of a migration, elsewhere from its beginning."""
         manage(self.environment, "bootstrap")
@@ -103,7 +103,7 @@ class MigratingTest(TransactionTestCase):
             "c.cursor().execute('CREATE TABLE instances_broker (theirs INTEGER)')",
         )
         process = begin(self.environment, "manage.py", "bootstrap")
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 1
         assert "instances_broker" in said and "already exists" in said
 
@@ -115,7 +115,7 @@ class MigratingTest(TransactionTestCase):
         code = f"from django.db import connection as c\nc.cursor().execute('{change}')"
         ask(self.environment, code)
         process = begin(self.environment, "manage.py", "bootstrap")
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 1 and "CHARACTER SET utf8mb4" in said
 
     def test_a_dead_process_holds_no_lock(self):
@@ -128,5 +128,5 @@ class MigratingTest(TransactionTestCase):
             waiting.communicate(timeout=3)
         holder.kill()
         holder.communicate(timeout=10)
-        said, _ = waiting.communicate(timeout=100)
+        said, _ = waiting.communicate(timeout=PATIENCE_S)
         assert waiting.returncode == 0, said

@@ -66,7 +66,7 @@ class MovingTest(TransactionTestCase):
             environment.pop("DATABASE_URI", None)
         return {**environment, "DATABASE_PATH": str(self.folder / "old.sqlite3")}
 
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(600)
     def test_everything_comes_along(self):
         """As docs/databases.md says it."""
         old = self.sqlite()
