@@ -17,9 +17,6 @@ class Command(BaseCommand):
         "Migrate, load the catalog, make the first host, operator and login. Any "
         "number of processes may do so at once: one does, the others wait."
     )
-    # They ask the database, which may not be migrated yet.
-    requires_system_checks = []
-    requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings.STATE_DIRECTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
