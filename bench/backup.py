@@ -85,6 +85,7 @@ def _of_one(
         _time_commit(site, plan, login, seen)
         for method in METHODS:
             _time_backup(site, instance, plan, login, seen, method)
+        _time_nothing(plan, login, seen)
         _time_restore(site, instance, plan, login, seen)
     instance.wait_for(instance.deprovision())
     size = f"{size_mb} MB"
@@ -95,6 +96,7 @@ def _of_one(
         yield Row(f"{name}: writes held", plan.engine, held, floor, aim=aim)
         yield Row(f"{name}: in all", plan.engine, took)
         yield Row(f"{name}: proof", plan.engine, values[f"{method} proof"])
+    yield Row(f"no backup of {size}: writes held", plan.engine, values["nothing"])
     yield Row(f"restore of {size}", plan.engine, values["restore"])
     yield Row(f"restore of {size}: no login for", plan.engine, values["outage"])
 
@@ -115,6 +117,15 @@ def _time_commit(site: Site, plan: Plan, login: dict[str, Any], values: Values) 
         window = (began[0], time.time())
     api.remove_image(made[0], force=True)
     values["floor"].append(_longest(silences, window))
+
+
+def _time_nothing(plan: Plan, login: dict[str, Any], values: Values) -> None:
+    """What the machine itself holds an app for, in as long as a hot backup took."""
+    took_s = values["hot took"][-1] / 1000
+    with ENGINES[plan.engine].app(login) as session:
+        tick = partial(TICK[plan.engine], session)
+        silences = _silences(tick, partial(time.sleep, took_s))
+    values["nothing"].append(_longest(silences, (silences[0][1], silences[-1][0])))
 
 
 def _time_backup(
