@@ -97,7 +97,7 @@ class StressedBackups(Writing, RealInstances):
             host.remove(spec.name)
 
     def test_nothing_is_missing_and_nothing_is_left_out(self):
-        """I12: all that was acknowledged before, and the rest up to one moment."""
+        """I12, F87: what was acknowledged before, and the rest up to one moment."""
         with self.writing(self.binding), self.stressed():
             for least in (10, 20):
                 while (before := len(self.acknowledged)) < least:
@@ -127,6 +127,7 @@ class PostgresStressTest(StressedBackups):
                 session.run("CHECKPOINT")
 
     def test_without_the_slot_it_is_refuted(self):
+        """F87: the mutant whose log a checkpoint recycles."""
         with mock.patch.object(postgres_hot, "SLOT", "SELECT 1"):
             with self.writing(self.binding), self.stressed():
                 assert "checkpoint record" in self.refuted()
@@ -169,7 +170,7 @@ class RedisStressTest(StressedBackups):
         return True
 
     def test_with_a_rewrite_in_progress_it_is_refuted(self):
-        """The mutant: a plain commit without a pause."""
+        """F87: the mutant is a plain commit without a pause."""
 
         @contextmanager
         def open_carelessly(*args: Any) -> Iterator[Callable[[], Files]]:
@@ -242,7 +243,7 @@ class MariaDBStressTest(StressedBackups):
             yield
 
     def test_copied_without_its_own_tool_it_is_refuted(self):
-        """The mutant: plain copies of files that are written meanwhile."""
+        """F87: the mutant is a plain copy of files that are written meanwhile."""
         recipe = hot.RECIPES["mariadb"]
         with mock.patch.object(recipe, "script", CARELESS, create=True):
             with self.writing(self.binding), self.stressed():
