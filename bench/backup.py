@@ -65,7 +65,8 @@ def measure_large(rounds: int) -> Iterator[Row]:
 
 def _measure(rounds: int, sizes_mb: tuple[int, ...], *, warm_ups: int) -> Iterator[Row]:
     with Site() as site:
-        site.execute("UPDATE instances_serviceplan SET disk_mb = ?", DISK_MB)
+        sql = "UPDATE instances_serviceplan SET disk_mb = ?, final_backup_days = 0"
+        site.execute(sql, DISK_MB)
         for plan in load():
             most = FITS_MB.get(plan.engine, max(sizes_mb))
             for size_mb in sorted({min(size_mb, most) for size_mb in sizes_mb}):

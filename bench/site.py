@@ -125,10 +125,10 @@ class Site:
             time.sleep(POLL_S)
 
     def containers(self, image: str) -> list[str]:
-        """Docker's ids of those that this site has of an image."""
+        """Docker's ids of those that this site has of an image, not of its backups."""
         filters = {"label": self._label(), "ancestor": image}
         found = docker.from_env().api.containers(filters=filters)
-        return [row["Id"] for row in found]
+        return [row["Id"] for row in found if row["Image"] == image]
 
     def _make_environment(self) -> dict[str, str]:
         # Not the caller's VCAP_SERVICES or DATABASE_PATH: only where Docker is.
