@@ -35,7 +35,14 @@ class BackupAdmin(ReadOnlyAdmin):
         "expires",
     ]
     list_display_links = None
-    list_filter = ["state", "trigger", ("plan", PlanFilter), "host", "created_at"]
+    list_filter = [
+        "state",
+        "trigger",
+        "method",
+        ("plan", PlanFilter),
+        "host",
+        "created_at",
+    ]
     search_fields = ["id", "instance__guid", "instance__instance_name", "note"]
     search_help_text = "Id, name or GUID of the service instance, note"
     list_select_related = ["instance__plan", "host", "plan__offering"]
@@ -50,6 +57,7 @@ class BackupAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     *("story", "problem_text", "instance_link", "plan_link", "trigger"),
+                    "method",
                     *("note_text", "asked_by", "operation_link", "id"),
                 ]
             },

@@ -66,7 +66,7 @@ def _numbers(instance: ServiceInstance, backup: Backup) -> dict[str, object]:
         "taken_at": display.taken_at(backup),
         "since": span(timezone.now() - taken_at),
         "size": mebibytes(backup.delta_bytes),
-        "hold": display.hold_of(container.disk_bytes if container else None),
+        "hold": display.hold_of(instance.plan, container),
     }
 
 

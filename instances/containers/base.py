@@ -35,6 +35,11 @@ class ContainerSpec:
     """Whether Docker starts it again when it has ended by itself."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none: the image's own."""
+    entrypoint: tuple[str, ...] = ()
+    """In place of the image's own."""
+    beside: str = ""
+    """The name of a running container whose processes it sees, and by way of them
+    its files; it ends with that."""
 
 
 @dataclass(frozen=True)
@@ -135,11 +140,21 @@ class ContainerHost(Protocol):
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines, control characters stripped; empty if it is gone."""
 
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
-        """Make an image of the container's layer, which is paused for as long.
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        pauses: bool = True,
+    ) -> str:
+        """Make an image of the container's layer, and return its id.
 
-        The labels replace those of this broker's containers. Raise ContainerFailed if
-        there is no such container. After HostUnreachable the image may appear later.
+        The container is paused for as long, unless its files may be of different
+        moments. Without a reference the image has no name. The labels replace those of
+        this broker's containers, and it starts as the container's own image does. Raise
+        ContainerFailed if there is no such container. After HostUnreachable the image
+        may appear later.
         """
 
     def resume(self, name: str) -> None:

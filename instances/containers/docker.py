@@ -267,11 +267,13 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
         nano_cpus=int(spec.cpus * 1_000_000_000),
         pids_limit=spec.pids,
         log_config=LogConfig(type="json-file", config=LOG_OPTIONS),
+        pid_mode=f"container:{spec.beside}" if spec.beside else None,
     )
     return {
         "image": spec.image,
         "name": spec.name,
         "command": list(spec.command) or None,
+        "entrypoint": list(spec.entrypoint) or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
         "ports": [spec.port],

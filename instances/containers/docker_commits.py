@@ -1,8 +1,10 @@
 """Images made of containers: what backups are."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import docker
 from docker.errors import ImageNotFound, NotFound
 
 from instances import errors
@@ -23,16 +25,25 @@ class DockerCommits:
     _url: str
     _timeout_s: int
 
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        pauses: bool = True,
+    ) -> str:
         repository, _, tag = reference.rpartition(":")
         # A label of the container can be blanked in the image, not removed (F134).
         said = {CONTAINER_LABEL: "", **labels}
         changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
         with lend(self._url, timeout_s=COMMIT_LIMIT_S) as api:
             try:
-                api.commit(name, repository, tag, pause=True, changes=changes)
+                changes += _start_of(api, name)
+                made = api.commit(name, repository, tag, pause=pauses, changes=changes)
             except NotFound:
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+        return str(made["Id"])
 
     def resume(self, name: str) -> None:
         with lend(self._url, timeout_s=self._timeout_s) as api:
@@ -58,6 +69,18 @@ class DockerCommits:
             for row in rows
             for reference in _references(row)
         }
+
+
+def _start_of(api: docker.APIClient, name: str) -> list[str]:
+    """What has an image start as the container's own does, which started otherwise."""
+    found = api.inspect_container(name)
+    own = api.inspect_image(found["Image"])["Config"]  # type: ignore[no-untyped-call]
+    if found["Config"].get("Entrypoint") == own.get("Entrypoint"):
+        return []
+    return [
+        f"ENTRYPOINT {json.dumps(own.get('Entrypoint') or [])}",
+        f"CMD {json.dumps(own.get('Cmd') or [])}",
+    ]
 
 
 def _references(row: Mapping[str, Any]) -> list[str]:

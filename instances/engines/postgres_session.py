@@ -46,7 +46,12 @@ class Session:
 
 
 @contextmanager
-def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Session]:
+def open_session(
+    endpoint: Endpoint,
+    database: str = MAINTENANCE,
+    *,
+    limit_s: float = SESSION_LIMIT_S,
+) -> Iterator[Session]:
     """Work in a database, for a limited time; the driver's errors become ours."""
     try:
         connection = psycopg.connect(
@@ -61,7 +66,7 @@ def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Se
             gssencmode="disable",
             autocommit=True,
         )
-        with connection, hung_up_after(connection.fileno(), SESSION_LIMIT_S):
+        with connection, hung_up_after(connection.fileno(), limit_s):
             yield Session(connection)
     except (psycopg.Error, OSError) as error:
         raise errors.EngineUnreachable(

@@ -30,6 +30,11 @@ class BackupState(models.TextChoices):
     GONE = "gone"
 
 
+class Method(models.TextChoices):
+    PAUSED = "paused"
+    HOT = "hot"
+
+
 class Trigger(models.TextChoices):
     OPERATOR = "operator"
     DEVELOPER = "developer"
@@ -64,6 +69,7 @@ class Backup(StatefulModel):
     """A committed image. It is worth nothing until a proof has found the data in it."""
 
     State = BackupState
+    Method = Method
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     instance = models.ForeignKey(
@@ -87,6 +93,9 @@ class Backup(StatefulModel):
         max_length=20, choices=BackupState, default=BackupState.TAKING
     )
     trigger = models.CharField(max_length=20, choices=Trigger)
+    method = models.CharField(
+        max_length=10, choices=Method, default=Method.PAUSED, db_default=Method.PAUSED
+    )
     note = models.CharField(max_length=255, blank=True)
     requested_by = models.CharField(max_length=255)
     image_id = models.CharField(max_length=100, blank=True)
@@ -95,6 +104,7 @@ class Backup(StatefulModel):
     """Without the layers of the image that the container was made from."""
     layers = models.PositiveIntegerField(null=True)
     held_ms = models.PositiveIntegerField("writers held (ms)", null=True)
+    """Paused: how long the commit took; hot: the longest that one write took."""
     inventory = models.JSONField(default=dict)
     """{"before": counts, "after": counts, "found": counts}, see Engine.inventory."""
     problem = models.TextField(blank=True)

@@ -1,10 +1,11 @@
 """A container host in memory, with Docker's observed ways (FACTS §2, §6)."""
 
 import io
+import itertools
 import pickle
 import re
 import tarfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from instances.containers import (
     ImageBuild,
 )
 from instances.engines.mariadb import MariaDB
-from tests.fakes import proofs
+from tests.fakes import hot, proofs
 from tests.fakes.commits import FakeImage, MemoryCommits
 from tests.fakes.faults import Faults, counted
 from tests.fakes.images import MemoryImageStore, id_of
@@ -52,6 +53,8 @@ class FakeContainer:
     """Bytes of its own layer."""
     is_being_read: bool = False
     """Docker locks it as long."""
+    is_torn: bool = False
+    """Its data is of different moments."""
 
     def take_in(self) -> None:
         """What the entrypoint does with another container's data."""
@@ -79,12 +82,25 @@ class Machine:
     failing_images: dict[str, int] = field(default_factory=dict)
     """Images whose containers exit at once, with their exit codes."""
     backups: dict[str, FakeImage] = field(default_factory=dict)
-    """Images made of containers, by their references."""
+    """Images made of containers, by their references, or ids without."""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     deaf_images: set[str] = field(default_factory=set)
     """Images that do not take in another container's data."""
     foreign_images: set[str] = field(default_factory=set)
     """Images without the folder for another container's data."""
+    copy_code: int = 0
+    """The exit code of what copies beside a server."""
     is_down: bool = False
+
+    def listed(self) -> dict[str, FakeImage]:
+        """Docker hides an unnamed one that another is made of."""
+        bases = {image.base for image in self.backups.values()}
+        return {name: row for name, row in self.backups.items() if name not in bases}
+
+    def has(self, image: str) -> bool:
+        """By its name or its id."""
+        names = (*self.images, *self.backups)
+        return image in names or image in {id_of(self, name) for name in self.images}
 
     def running(self) -> list[FakeContainer]:
         return [row for row in self.containers.values() if row.state == "running"]
@@ -115,7 +131,7 @@ class MemoryContainerHost(MemoryCommits):
             if found.spec.publish_port == spec.publish_port:
                 return
         backup = self.machine.backups.get(spec.image)
-        if spec.image not in self.machine.images and backup is None:
+        if not self.machine.has(spec.image):
             raise errors.ImageMissing(detail=f"image {spec.image} is not here")
         # The port is not looked at: that is for start to find out (F54).
         made = self.machine.containers[spec.name] = FakeContainer(
@@ -125,6 +141,7 @@ class MemoryContainerHost(MemoryCommits):
         )
         if backup is not None:
             made.databases, made.users = pickle.loads(backup.data)  # noqa: S301
+            made.is_torn = backup.is_torn
 
     @counted
     def start(self, name: str) -> None:
@@ -133,6 +150,8 @@ class MemoryContainerHost(MemoryCommits):
             return
         if "PROVE" in container.spec.environment:
             return self._prove(container)
+        if container.spec.beside:
+            return self._copy(container)
         taken = {row.address for row in self.machine.running()}
         is_public = container.spec.publish_port is not None
         if is_public and container.address in taken | self.machine.strangers:
@@ -153,10 +172,21 @@ class MemoryContainerHost(MemoryCommits):
     def _prove(self, container: FakeContainer) -> None:
         """It counts, prints and ends."""
         code = self.machine.failing_images.get(container.spec.image, 0)
+        code = code or int(container.is_torn)
         container.state, container.exit_code = "exited", code
         if not code:
             question = container.spec.environment["PROVE"]
             container.log = proofs.log_of(container, question)
+
+    def _copy(self, container: FakeContainer) -> None:
+        """It copies a running server's data, and ends."""
+        server = self._existing(container.spec.beside)
+        if server.state != "running":
+            raise errors.HostRefused(detail="cannot join a container that is down")
+        container.state, container.exit_code = "exited", self.machine.copy_code
+        container.log = "copied"
+        data = pickle.dumps((server.databases, server.users))
+        container.databases, container.users = pickle.loads(data)  # noqa: S301
 
     @counted
     def stop(self, name: str, *, limit_s: int) -> None:
@@ -199,6 +229,7 @@ class MemoryContainerHost(MemoryCommits):
                 content = archive.extractfile(member)
                 assert content is not None
                 container.files[f"{path}/{member.name}"] = content.read()
+                container.is_torn &= member.name != hot.MENDING
 
     def _existing(self, name: str) -> FakeContainer:
         container = self.machine.containers.get(name)

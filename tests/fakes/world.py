@@ -6,12 +6,14 @@ from unittest import mock
 from django.db.models.functions import Now
 
 from instances import containers, engines
+from instances.engines import hot
 from instances.models import Container, Operation, PortLease, ServiceInstance
 from instances.operations import hosts
 from instances.operations.execution import run
 from tests.fakes.containers import FakeContainer, Machine, MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
+from tests.fakes.hot import FakeRecipe
 
 URL = "memory://one"
 ADDRESS = "127.0.0.1"
@@ -23,6 +25,7 @@ class World:
         self.faults = Faults()
         self.machines: dict[str, Machine] = {}
         self.engine = FakeEngine(lambda: self.machines.values(), self.faults)
+        self.recipe = FakeRecipe(self.engine)
 
     @property
     def machine(self) -> Machine:
@@ -63,6 +66,8 @@ class FakeWorld:
         schemes, known = containers.SCHEMES, engines.ENGINES
         self.enterContext(mock.patch.dict(schemes, {"memory": self.world.connect}))
         self.enterContext(mock.patch.dict(known, {"mariadb": self.world.engine}))
+        recipes = {"mariadb": self.world.recipe}
+        self.enterContext(mock.patch.dict(hot.RECIPES, recipes))
 
 
 def drain(*, limit: int = 100) -> int:

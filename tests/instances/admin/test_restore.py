@@ -78,7 +78,7 @@ class Confirmation(RestoreTestCase):
             f"{at:%Y-%m-%d}</span> <span>{at:%H:%M:%S}",
             "in the 3 h 4 min since then is lost",
             "3.0 MiB are copied",
-            "about 495 ms, longer on a busy machine",
+            "about 100 ms at any size",
             f"alpha, port {port}",
             "<dt>Bindings, as today</dt> <dd> 2 </dd>",
             "before the sale",
