@@ -87,11 +87,13 @@ class Catalog(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """The document, or 304 to a platform that has it already."""
         catalog = responses.catalog()
-        etag = catalog.etag
-        response = HttpResponse(catalog.content, content_type="application/json")
-        conditional = get_conditional_response(request._request, etag, None, response)
+        response = HttpResponse(catalog.content, headers=catalog.headers)
+        conditional = get_conditional_response(
+            request._request, catalog.etag, None, response
+        )
         answer = conditional or response
-        answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+        answer["ETag"] = catalog.etag
+        answer["Cache-Control"] = catalog.headers["Cache-Control"]
         return answer
 
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection
 
 from instances import errors
 from instances.engines import ENGINES, Engine, find_configurable
@@ -62,23 +60,6 @@ def check_plan(
 def _former_plans(instance: ServiceInstance) -> list[str]:
     updates = instance.operations.filter(kind=Kind.UPDATE)
     return [update.request["former_plan_id"] for update in updates]
-
-
-def catalog_rows() -> list[Any]:
-    """All that the document is made of, as the database has it; for comparing."""
-    rows: list[Any] = []
-    with connection.cursor() as cursor:
-        for statement in _statements():
-            cursor.execute(statement)
-            rows += cursor.fetchall()
-    return rows
-
-
-@cache
-def _statements() -> tuple[str, ...]:
-    # Compiling them takes the ORM longer than the database takes to answer.
-    models = (ServiceOffering, ServicePlan)
-    return tuple(str(model.objects.order_by("pk").query) for model in models)
 
 
 def catalog_document() -> dict[str, Any]:
