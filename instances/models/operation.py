@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django.utils import timezone
 from instances import errors
 from instances.models.audit_event import Actor
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
+from instances.models.prepared import Prepared, Slot
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
@@ -32,6 +33,13 @@ UNFINISHED = (OperationState.QUEUED, OperationState.RUNNING)
 class OperationQuerySet(models.QuerySet["Operation"]):
     def unfinished(self) -> "OperationQuerySet":
         return self.filter(state__in=UNFINISHED)
+
+    def excluding(self, instance: ServiceInstance) -> bool:
+        """Whether an exclusive operation on the instance is unfinished."""
+        return bool(_EXCLUDING.tuples(instance=instance.pk))
+
+    def find_under_way(self, binding: ServiceBinding) -> "Operation | None":
+        return _UNDER_WAY.find(binding=binding.pk)
 
     def claimable(self) -> "OperationQuerySet":
         """Due, or left behind by an owner whose lease has run out."""
@@ -54,7 +62,8 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Record the work, claimed at once if an owner is given, with its first step.
 
         Raise ConcurrencyError if an operation that excludes it is unfinished.
-        Belongs into the transaction that records what the work is about.
+        Belongs into the transaction that records what the work is about, which is
+        lost then.
         """
         operation = Operation(
             kind=kind,
@@ -76,8 +85,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             operation.leased_until = Now() + _lease()
             operation.steps = [_step(step)] if step else []
         try:
-            with transaction.atomic():
-                operation.save(force_insert=True)
+            operation.save(force_insert=True)
         except IntegrityError:
             raise errors.ConcurrencyError(
                 detail=f"{instance} has an unfinished operation"
@@ -272,6 +280,21 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
+
+
+_EXCLUDING: Prepared[Operation] = Prepared(
+    lambda: (
+        Operation.objects.unfinished()
+        .filter(exclusive_instance=Slot("instance", models.UUIDField()))
+        .order_by()
+        .values_list("pk")
+    )
+)
+_UNDER_WAY = Prepared(
+    lambda: Operation.objects.filter(
+        exclusive_binding=Slot("binding", models.UUIDField())
+    ).order_by()
+)
 
 
 @cache

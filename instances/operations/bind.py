@@ -129,8 +129,8 @@ def _succeed_to(
 def _refuse_unusable(instance: ServiceInstance) -> None:
     if instance.state == ServiceInstance.State.FAILED:
         raise errors.InvalidRequest("This service instance has failed: delete it.")
-    unfinished = Operation.objects.unfinished().filter(exclusive_instance=instance)
-    if instance.state != ServiceInstance.State.READY or unfinished.exists():
+    is_ready = instance.state == ServiceInstance.State.READY
+    if not is_ready or Operation.objects.excluding(instance):
         raise errors.ConcurrencyError
     if not instance.plan.offering.bindable:
         raise errors.InvalidRequest("plan_id: this plan has no bindings.")

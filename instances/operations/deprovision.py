@@ -48,9 +48,10 @@ def accept(
         if instance.state == ServiceInstance.State.GONE:
             raise errors.Gone("This service instance does not exist any more.")
         try:
-            operation = Operation.objects.enqueue(
-                Kind.DEPROVISION, instance, actor=actor, owner=owner
-            )
+            with transaction.atomic():
+                operation = Operation.objects.enqueue(
+                    Kind.DEPROVISION, instance, actor=actor, owner=owner
+                )
         except errors.ConcurrencyError:
             # Another deletion came in between.
             operation = instance.operations.get(exclusive_instance=instance)

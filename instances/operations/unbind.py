@@ -43,7 +43,7 @@ def accept(
         check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
         with transaction.atomic():
             ServiceInstance.objects.lock(instance)
-            under_way = Operation.objects.filter(exclusive_binding=binding).first()
+            under_way = Operation.objects.find_under_way(binding)
             if under_way is not None and under_way.kind == Kind.UNBIND:
                 return _taken_up(under_way, owner)
             _refuse_excluded(instance)
@@ -87,7 +87,7 @@ def _taken_up(waiting: Operation, owner: str) -> Operation:
 
 def _refuse_excluded(instance: ServiceInstance) -> None:
     """An exclusive operation goes first; a failed instance can still be unbound."""
-    if Operation.objects.unfinished().filter(exclusive_instance=instance).exists():
+    if Operation.objects.excluding(instance):
         raise errors.ConcurrencyError
 
 
