@@ -14,12 +14,9 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.models.operation_kind import EXCLUSIVE
 from instances.operations.catalog import catalog_document
 from osbapi.fresh import Fresh
 
-POLLED = EXCLUSIVE
-"""The kinds that a platform asks about as the instance's last operation."""
 _STATES = {
     Operation.State.QUEUED: "in progress",
     Operation.State.RUNNING: "in progress",

@@ -14,33 +14,16 @@ from django.utils import timezone
 from instances import errors
 from instances.models.audit_event import Actor
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
-from instances.models.prepared import Prepared, Slot
+from instances.models.operation_lookups import (
+    UNFINISHED,
+    OperationLookups,
+    OperationState,
+)
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
 
-class OperationState(models.TextChoices):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-UNFINISHED = (OperationState.QUEUED, OperationState.RUNNING)
-
-
-class OperationQuerySet(models.QuerySet["Operation"]):
-    def unfinished(self) -> "OperationQuerySet":
-        return self.filter(state__in=UNFINISHED)
-
-    def excluding(self, instance: ServiceInstance) -> bool:
-        """Whether an exclusive operation on the instance is unfinished."""
-        return bool(_EXCLUDING.tuples(instance=instance.pk))
-
-    def find_under_way(self, binding: ServiceBinding) -> "Operation | None":
-        return _UNDER_WAY.find(binding=binding.pk)
-
+class OperationQuerySet(OperationLookups["Operation"]):
     def claimable(self) -> "OperationQuerySet":
         """Due, or left behind by an owner whose lease has run out."""
         return self.filter(
@@ -280,21 +263,6 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
-
-
-_EXCLUDING: Prepared[Operation] = Prepared(
-    lambda: (
-        Operation.objects.unfinished()
-        .filter(exclusive_instance=Slot("instance", models.UUIDField()))
-        .order_by()
-        .values_list("pk")
-    )
-)
-_UNDER_WAY = Prepared(
-    lambda: Operation.objects.filter(
-        exclusive_binding=Slot("binding", models.UUIDField())
-    ).order_by()
-)
 
 
 @cache
