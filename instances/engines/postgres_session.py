@@ -10,10 +10,13 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from instances import errors
 from instances.engines.base import Endpoint, hung_up_after, our_name
+from instances.engines.verifiers import scram_login
 
 ADMINISTRATOR = "brokersite"
 MAINTENANCE = "postgres"
 """The database for what belongs to no database: roles, settings."""
+KEYS_SINCE = 180000
+"""The first libpq that takes keys in place of a password."""
 CONNECT_LIMIT_S = 5
 SESSION_LIMIT_S = 20
 SESSIONS_LIMIT_S = 5.0
@@ -54,7 +57,7 @@ def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Se
             port=endpoint.port,
             dbname=database,
             user=ADMINISTRATOR,
-            password=endpoint.admin_secret,
+            **_login(endpoint.admin_secret),
             connect_timeout=CONNECT_LIMIT_S,
             options=OPTIONS,
             sslmode="disable",
@@ -67,6 +70,14 @@ def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Se
         raise errors.EngineUnreachable(
             detail=f"PostgreSQL at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
+
+
+def _login(secret: str) -> dict[str, Any]:
+    """How libpq logs in with what the image was given as ADMIN_VERIFIER."""
+    if psycopg.pq.version() < KEYS_SINCE:
+        return {"password": secret}
+    client_key, server_key = scram_login(secret)
+    return {"scram_client_key": client_key, "scram_server_key": server_key}
 
 
 def reader_of(database: str) -> str:

@@ -1,13 +1,20 @@
 """PostgreSQL in a real container."""
 
 import time
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import pytest
 
 from instances import errors
-from instances.engines import Endpoint, User, postgres_read_only, postgres_session
+from instances.engines import (
+    Endpoint,
+    User,
+    new_secret,
+    postgres_read_only,
+    postgres_session,
+)
 from instances.engines.postgres import Postgres
 from instances.engines.verifiers import scram_sha_256
 from tests.docker.postgres_session import PostgresSession
@@ -50,6 +57,15 @@ class PostgresTest(RealBackupContract):
     def administrator(self, database: str = "postgres") -> PostgresSession:
         secret = self.endpoint.admin_secret
         return self.log_in(username="brokersite", password=secret, database=database)
+
+    def test_it_logs_in_with_keys_and_where_libpq_knows_none_with_the_password(self):
+        wrong = replace(self.endpoint, admin_secret=new_secret())
+        for version in (170000, 180000):
+            with mock.patch("psycopg.pq.version", return_value=version):
+                self.engine.check(self.endpoint)
+                with pytest.raises(errors.EngineUnreachable) as refused:
+                    self.engine.check(wrong)
+                assert "authentication failed" in refused.value.detail
 
     def test_a_locale_sorts_as_that_country_does(self):
         user = self.user()
