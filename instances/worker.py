@@ -29,7 +29,8 @@ from instances.watchdog import Pulse, Watchdog
 
 logger = logging.getLogger(__name__)
 
-IDLE_POLL_S = 0.025
+IDLE_POLL_S = 0.01
+"""However many threads are idle: one looks for all."""
 LOOK_S = 0.5
 BEAT_S = 10.0
 """A third of what a worker may be silent for, at most."""
@@ -53,6 +54,7 @@ class WorkerProcess:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
         self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
+        self._looking = threading.Lock()
         self._sweep_at = 0.0
         self._watchdog = Watchdog(LOOK_S)
         self._lost: list[Pulse] = []
@@ -148,12 +150,24 @@ class WorkerProcess:
         return self._stopping.is_set()
 
     def _work(self, owner: str) -> None:
-        operation = Operation.objects.claim_next(owner)
-        if operation is None:
-            self._stopping.wait(IDLE_POLL_S)
-        else:
+        operation = self._claim(owner)
+        if operation is not None:
             self._expect(operation)
             run(operation, is_stopping=self._is_stopping)
+
+    def _claim(self, owner: str) -> Operation | None:
+        """One idle thread looks for all; the others wait, not so long as to seem dead."""
+        if not self._looking.acquire(timeout=LOOK_S):
+            return None
+        try:
+            if self._stopping.is_set():
+                return None
+            operation = Operation.objects.claim_next(owner)
+            if operation is None:
+                self._stopping.wait(IDLE_POLL_S)
+            return operation
+        finally:
+            self._looking.release()
 
     def _expect(self, operation: Operation) -> None:
         """One call of it may last until its deadline. Deletions go on after theirs."""

@@ -1,6 +1,5 @@
 """Unbind: end a database user and its sessions, for good."""
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from instances import errors
@@ -16,6 +15,7 @@ from instances.models import (
 )
 from instances.operations import hosts
 from instances.operations.catalog import check_plan
+from instances.operations.turns import recording
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
@@ -41,7 +41,7 @@ def accept(
         # Read before: on SQLite, a transaction keeps all others waiting.
         instance, binding = _read(instance_guid, guid)
         check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
-        with transaction.atomic():
+        with recording():
             ServiceInstance.objects.lock(instance)
             under_way = Operation.objects.find_under_way(binding)
             if under_way is not None and under_way.kind == Kind.UNBIND:
