@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import CharField
 
 from instances import errors
 from instances.engines import ENGINES, Engine, find_configurable
@@ -15,6 +16,7 @@ from instances.models import (
     ServicePlan,
     catalog_rules,
 )
+from instances.models.prepared import Prepared, Slot
 from instances.operations import plan_settings
 from instances.operations.broker_parameters import schema_of
 
@@ -27,7 +29,7 @@ SCHEMAS = {
 
 def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
     """The plan, offered or not. Raise InvalidRequest if it is not the offering's."""
-    plan = ServicePlan.objects.select_related("offering").filter(pk=plan_id).first()
+    plan = _PLAN.find(pk=plan_id)
     # To the letter, as not every database compares.
     if plan is None or plan.pk != plan_id:
         raise errors.InvalidRequest(f"plan_id: there is no plan {plan_id}.")
@@ -36,6 +38,13 @@ def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
             f"service_id: plan {plan_id} is not one of offering {offering_id}."
         )
     return plan
+
+
+_PLAN = Prepared(
+    lambda: ServicePlan.objects.select_related("offering")
+    .filter(pk=Slot("pk", CharField()))
+    .order_by()
+)
 
 
 def check_plan(
