@@ -199,14 +199,16 @@ class Container(StatefulModel, DiskUse):
 
 
 _READY = Prepared(
-    lambda: Container.objects.filter(
-        state=ContainerState.STANDBY,
-        plan=Slot("plan", models.CharField()),
-        engine=F("plan__offering__engine"),
-        host__state=DockerHost.State.ACTIVE,
-        host__problem="",
-        **{name: F(f"plan__{name}") for name in MADE_WITH},
+    lambda: (
+        Container.objects.filter(
+            state=ContainerState.STANDBY,
+            plan=Slot("plan", models.CharField()),
+            engine=F("plan__offering__engine"),
+            host__state=DockerHost.State.ACTIVE,
+            host__problem="",
+            **{name: F(f"plan__{name}") for name in MADE_WITH},
+        )
+        .select_related("host", "lease")
+        .order_by("created_at")[:8]
     )
-    .select_related("host", "lease")
-    .order_by("created_at")[:8]
 )

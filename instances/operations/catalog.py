@@ -41,9 +41,11 @@ def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
 
 
 _PLAN = Prepared(
-    lambda: ServicePlan.objects.select_related("offering")
-    .filter(pk=Slot("pk", CharField()))
-    .order_by()
+    lambda: (
+        ServicePlan.objects.select_related("offering")
+        .filter(pk=Slot("pk", CharField()))
+        .order_by()
+    )
 )
 
 
