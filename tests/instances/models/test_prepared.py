@@ -137,7 +137,7 @@ class ThreadsTest(Wishes, TransactionTestCase):
 
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(ask).result() == "i-1"
-        assert len(used) == 1 and used[0] is not connection.connection
+        assert used and connection.connection not in used
 
     def test_it_goes_on_after_the_connection_was_lost(self):
         self.provisioned("i-1")
