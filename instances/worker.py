@@ -156,7 +156,7 @@ class WorkerProcess:
             run(operation, is_stopping=self._is_stopping)
 
     def _claim(self, owner: str) -> Operation | None:
-        """One idle thread looks for all; the others wait, not so long as to seem dead."""
+        """One idle thread looks for all; the others wait, but show life meanwhile."""
         if not self._looking.acquire(timeout=LOOK_S):
             return None
         try:
