@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
     "brokersite.traffic.TrafficMiddleware",
     "brokersite.middleware.EncodedPathMiddleware",
+    "brokersite.middleware.ForgetMiddleware",
     "brokersite.middleware.SecurityMiddleware",
     "brokersite.middleware.WhiteNoiseMiddleware",
     "brokersite.middleware.CSPMiddleware",

@@ -30,7 +30,8 @@ from instances.watchdog import Pulse, Watchdog
 
 logger = logging.getLogger(__name__)
 
-IDLE_POLL_S = 0.025
+IDLE_POLL_S = 0.01
+"""However many threads are idle: one looks for all."""
 LOOK_S = 0.5
 BEAT_S = 10.0
 """A third of what a worker may be silent for, at most."""
@@ -56,6 +57,7 @@ class WorkerProcess:
         self._stopping = threading.Event()
         self._left_behind: set[str] = set()
         """Owners whose operation the database has cut short."""
+        self._looking = threading.Lock()
         self._sweep_at = 0.0
         self._watchdog = Watchdog(LOOK_S)
         self._lost: list[Pulse] = []
@@ -155,9 +157,8 @@ class WorkerProcess:
             # The heartbeat would keep it for an owner who does nothing about it.
             Operation.objects.release(owner)
             self._left_behind.discard(owner)
-        operation = Operation.objects.claim_next(owner)
+        operation = self._claim(owner)
         if operation is None:
-            self._stopping.wait(IDLE_POLL_S)
             return
         self._expect(operation)
         try:
@@ -165,6 +166,20 @@ class WorkerProcess:
         except DatabaseTrouble:
             self._left_behind.add(owner)
             raise
+
+    def _claim(self, owner: str) -> Operation | None:
+        """One idle thread looks for all; the others wait, but show life meanwhile."""
+        if not self._looking.acquire(timeout=LOOK_S):
+            return None
+        try:
+            if self._stopping.is_set():
+                return None
+            operation = Operation.objects.claim_next(owner)
+            if operation is None:
+                self._stopping.wait(IDLE_POLL_S)
+            return operation
+        finally:
+            self._looking.release()
 
     def _expect(self, operation: Operation) -> None:
         """One call of it may last until its deadline. Deletions go on after theirs."""

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from instances import errors
 from instances.models.docker_host import DockerHost
-from instances.models.operation import UNFINISHED, Operation
+from instances.models.operation import Operation
+from instances.models.operation_lookups import UNFINISHED
 from instances.models.service_instance import ServiceInstance
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel

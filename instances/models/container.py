@@ -14,6 +14,7 @@ from instances import errors
 from instances.encryption import EncryptedTextField
 from instances.models.disk import HELD_TO, DiskUse
 from instances.models.docker_host import DockerHost
+from instances.models.prepared import Prepared, Slot
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
 
@@ -49,16 +50,7 @@ class ContainerQuerySet(models.QuerySet["Container"]):
 
     def claim_standby(self, plan: ServicePlan) -> "Container | None":
         """Take one that is as the plan is today, the oldest first, for an instance."""
-        ready = self.filter(
-            state=ContainerState.STANDBY,
-            plan=plan,
-            engine=F("plan__offering__engine"),
-            host__state=DockerHost.State.ACTIVE,
-            host__problem="",
-            **{name: F(f"plan__{name}") for name in MADE_WITH},
-        )
-        rows = ready.select_related("host", "lease")
-        for container in rows.order_by("created_at")[:8]:
+        for container in _READY.rows(plan=plan.pk):
             mine = self.filter(pk=container.pk, state=ContainerState.STANDBY)
             limits = {name: getattr(plan, name) for name in HELD_TO}
             if mine.update(state=ContainerState.ADOPTING, **limits):
@@ -204,3 +196,19 @@ class Container(StatefulModel, DiskUse):
         if claimed:
             self.claimed_until = until
         return bool(claimed)
+
+
+_READY = Prepared(
+    lambda: (
+        Container.objects.filter(
+            state=ContainerState.STANDBY,
+            plan=Slot("plan", models.CharField()),
+            engine=F("plan__offering__engine"),
+            host__state=DockerHost.State.ACTIVE,
+            host__problem="",
+            **{name: F(f"plan__{name}") for name in MADE_WITH},
+        )
+        .select_related("host", "lease")
+        .order_by("created_at")[:8]
+    )
+)

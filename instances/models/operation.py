@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -14,25 +14,16 @@ from django.utils import timezone
 from instances import errors, transactions
 from instances.models.audit_event import Actor
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
+from instances.models.operation_lookups import (
+    UNFINISHED,
+    OperationLookups,
+    OperationState,
+)
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
 
-class OperationState(models.TextChoices):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-UNFINISHED = (OperationState.QUEUED, OperationState.RUNNING)
-
-
-class OperationQuerySet(models.QuerySet["Operation"]):
-    def unfinished(self) -> "OperationQuerySet":
-        return self.filter(state__in=UNFINISHED)
-
+class OperationQuerySet(OperationLookups["Operation"]):
     def claimable(self) -> "OperationQuerySet":
         """Due, or left behind by an owner whose lease has run out."""
         return self.filter(
@@ -54,7 +45,8 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Record the work, claimed at once if an owner is given, with its first step.
 
         Raise ConcurrencyError if an operation that excludes it is unfinished.
-        Belongs into the transaction that records what the work is about.
+        Belongs into the transaction that records what the work is about, which is
+        lost then.
         """
         operation = Operation(
             kind=kind,
@@ -76,8 +68,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             operation.leased_until = Now() + _lease()
             operation.steps = [_step(step)] if step else []
         try:
-            with transaction.atomic():
-                operation.save(force_insert=True)
+            operation.save(force_insert=True)
         except IntegrityError:
             raise errors.ConcurrencyError(
                 detail=f"{instance} has an unfinished operation"

@@ -41,7 +41,7 @@ def expire_overdue() -> None:
 def _accept(binding: ServiceBinding) -> None:
     """Raise ConcurrencyError if something else is done to it or to its instance."""
     instance = ServiceInstance.objects.select_for_update().get(pk=binding.instance_id)
-    if Operation.objects.unfinished().filter(exclusive_instance=instance).exists():
+    if Operation.objects.excluding(instance):
         raise errors.ConcurrencyError(detail=f"{instance} is being worked on")
     state = ServiceBinding.State
     binding.move(state.EXPIRED, only_from=(state.READY,))
