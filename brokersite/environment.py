@@ -7,7 +7,7 @@ os.environ.
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from brokersite import logs
+from brokersite.docker_tls import docker_tls
 from brokersite.redaction import redactor
 from instances.addresses import REFUSAL, is_insecure
 
@@ -32,6 +33,10 @@ class DockerEndpoint:
     """The host name or address that apps are given."""
     publish_address: str
     """The IP address of the Docker host on which databases listen."""
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = field(default="", repr=False)
+    """PEM, all three or none."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +193,18 @@ def _docker(reader: _Reader) -> DockerEndpoint:
         scheme, rest = "tcp", url
     if scheme in ("http", "https"):
         scheme = "tcp"
+    tls = docker_tls(reader)
+    has_tls = bool(tls["tls_ca"])
     if scheme == "tcp" and ":" not in rest:
-        rest = f"{rest}:{reader.integer('DOCKER_PORT', 2375, low=1, high=65535)}"
+        usual = 2376 if has_tls else 2375
+        rest = f"{rest}:{reader.integer('DOCKER_PORT', usual, low=1, high=65535)}"
     if scheme not in ("unix", "tcp") or not rest:
         reader.complain(
             "DOCKER_HOST", f"is {url!r}: give unix://PATH or tcp://HOST:PORT"
         )
-    if is_insecure(f"{scheme}://{rest}") and not reader.flag("ALLOW_INSECURE_DOCKER"):
+    if is_insecure(f"{scheme}://{rest}", has_tls=has_tls) and not reader.flag(
+        "ALLOW_INSECURE_DOCKER"
+    ):
         reader.complain("DOCKER_HOST", f"is {url!r}. {REFUSAL}")
     database_host = reader.text("DATABASE_HOST", "127.0.0.1")
     publish_address = reader.text("DATABASE_BIND_ADDRESS", "")
@@ -208,7 +218,7 @@ def _docker(reader: _Reader) -> DockerEndpoint:
             f"must be the IP address of the Docker host on which databases listen, "
             f"since DATABASE_HOST {database_host!r} is a name",
         )
-    return DockerEndpoint(f"{scheme}://{rest}", database_host, publish_address)
+    return DockerEndpoint(f"{scheme}://{rest}", database_host, publish_address, **tls)
 
 
 def _database(reader: _Reader, state_directory: Path) -> dict[str, Any]:

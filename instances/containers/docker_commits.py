@@ -6,6 +6,7 @@ from typing import Any
 from docker.errors import ImageNotFound, NotFound
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -20,7 +21,7 @@ COMMIT_LIMIT_S = 3600
 class DockerCommits:
     """The part of a Docker Engine that makes, finds and removes backup images."""
 
-    _url: str
+    _access: Access
     _timeout_s: int
 
     def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
@@ -28,14 +29,14 @@ class DockerCommits:
         # A label of the container can be blanked in the image, not removed (F134).
         said = {CONTAINER_LABEL: "", **labels}
         changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
-        with lend(self._url, timeout_s=COMMIT_LIMIT_S) as api:
+        with lend(self._access, timeout_s=COMMIT_LIMIT_S) as api:
             try:
                 api.commit(name, repository, tag, pause=True, changes=changes)
             except NotFound:
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
 
     def resume(self, name: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 if api.inspect_container(name)["State"]["Paused"]:
                     api.unpause(name)
@@ -43,7 +44,7 @@ class DockerCommits:
                 return
 
     def remove_image(self, reference: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 api.remove_image(reference)
             except ImageNotFound:
@@ -51,7 +52,7 @@ class DockerCommits:
 
     def list_backups(self, *, broker_id: str) -> dict[str, str]:
         wanted = [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             rows = api.images(filters={"label": wanted})
         return {
             reference: row["Labels"][BACKUP_LABEL]

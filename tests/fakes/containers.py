@@ -18,6 +18,7 @@ from instances.containers import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    HostNetwork,
     ImageBuild,
 )
 from instances.engines.mariadb import MariaDB
@@ -85,6 +86,11 @@ class Machine:
     foreign_images: set[str] = field(default_factory=set)
     """Images without the folder for another container's data."""
     is_down: bool = False
+    engine_id: str = "memory"
+    description: dict[str, Any] = field(default_factory=dict)
+    """What describe() says otherwise than usual."""
+    addresses: set[str] = field(default_factory=lambda: {"127.0.0.1"})
+    ephemeral_ports: tuple[int, int] = (32768, 60999)
 
     def running(self) -> list[FakeContainer]:
         return [row for row in self.containers.values() if row.state == "running"]
@@ -93,17 +99,35 @@ class Machine:
 class MemoryContainerHost(MemoryCommits):
     """A connection to a Machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, *, engine_id: str = "") -> None:
         self.machine, self.faults = machine, machine.faults
+        self._known = engine_id
         self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
             raise errors.HostUnreachable(detail="the machine is down")
+        if self._known and self._known != self.machine.engine_id:
+            found = self.machine.engine_id
+            raise errors.WrongEngine(found=found, known=self._known)
+
+    @counted
+    def ping(self) -> None:
+        pass
 
     @counted
     def describe(self) -> HostDescription:
-        return HostDescription(engine_id="memory", version="1", memory_mb=16384)
+        usual = {"version": "1", "memory_mb": 16384, "api_version": "1.41"}
+        described = {**usual, **self.machine.description}
+        return HostDescription(engine_id=self.machine.engine_id, **described)
+
+    @counted
+    def look_around(self, image: str) -> HostNetwork:
+        if image not in self.machine.images:
+            raise errors.ImageMissing(detail=f"image {image} is not here")
+        return HostNetwork(
+            frozenset(self.machine.addresses), self.machine.ephemeral_ports
+        )
 
     @counted
     def create(self, spec: ContainerSpec) -> None:
