@@ -145,11 +145,7 @@ METRICS_PASSWORD = ENVIRONMENT.metrics_password
 SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url
-FIRST_DOCKER_HOST = {
-    "url": ENVIRONMENT.docker.url,
-    "database_host": ENVIRONMENT.docker.database_host,
-    "publish_address": ENVIRONMENT.docker.publish_address,
-}
+FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
 FIRST_OPERATOR = dataclasses.asdict(ENVIRONMENT.operator)
 FIRST_BROKER_LOGIN = dataclasses.asdict(ENVIRONMENT.broker_login)
 ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker

@@ -1,9 +1,9 @@
 """The first Docker host: where it is, and how its databases are reached."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from brokersite.environment import pem
+from brokersite.environment import docker_tls
 from brokersite.environment.reader import Reader
 from instances.addresses import REFUSAL, is_insecure
 
@@ -20,7 +20,7 @@ class DockerEndpoint:
     tls_ca: str = ""
     """PEM, as the next two: what the host's certificate is verified against."""
     tls_certificate: str = ""
-    tls_key: str = ""
+    tls_key: str = field(default="", repr=False)
 
 
 def read(reader: Reader) -> DockerEndpoint:
@@ -31,23 +31,24 @@ def read(reader: Reader) -> DockerEndpoint:
         scheme, rest = "tcp", url
     if scheme in ("http", "https"):
         scheme = "tcp"
+    tls = docker_tls.read(reader)
+    has_tls = bool(tls["tls_ca"])
     if scheme == "tcp" and ":" not in rest:
-        rest = f"{rest}:{reader.integer('DOCKER_PORT', 2375, low=1, high=65535)}"
+        usual = 2376 if has_tls else 2375
+        rest = f"{rest}:{reader.integer('DOCKER_PORT', usual, low=1, high=65535)}"
     if scheme not in ("unix", "tcp") or not rest:
         reader.complain(
             "DOCKER_HOST", f"is {url!r}: give unix://PATH or tcp://HOST:PORT"
         )
-    if is_insecure(f"{scheme}://{rest}") and not reader.flag("ALLOW_INSECURE_DOCKER"):
+    is_open = is_insecure(f"{scheme}://{rest}", has_tls=has_tls)
+    if is_open and not reader.flag("ALLOW_INSECURE_DOCKER"):
         reader.complain("DOCKER_HOST", f"is {url!r}. {REFUSAL}")
     database_host, publish_address = _addresses(reader)
-    ca, certificate, key = _certificates(reader)
     return DockerEndpoint(
         url=f"{scheme}://{rest}",
         database_host=database_host,
         publish_address=publish_address,
-        tls_ca=ca,
-        tls_certificate=certificate,
-        tls_key=key,
+        **tls,
     )
 
 
@@ -65,21 +66,3 @@ def _addresses(reader: Reader) -> tuple[str, str]:
             f"since DATABASE_HOST {database_host!r} is a name",
         )
     return database_host, publish_address
-
-
-def _certificates(reader: Reader) -> tuple[str, str, str]:
-    """The host's CA, and our certificate with its key: all three or none."""
-    names = ("DOCKER_TLS_CA", "DOCKER_TLS_CERT", "DOCKER_TLS_KEY")
-    ca, certificate, key = (pem.unfold(reader.text(name)) for name in names)
-    given = [name for name in names if reader.text(name)]
-    for name in names:
-        if given and name not in given:
-            reader.complain(name, f"is missing: it belongs to {' and '.join(given)}")
-    for name, text in zip(names, (ca, certificate, ""), strict=True):
-        if text and not pem.is_certificates(text):
-            reader.complain(name, "is not a certificate in PEM")
-    if key and not pem.is_key(key):
-        reader.complain("DOCKER_TLS_KEY", "is not a private key in PEM")
-    elif key and pem.is_certificates(certificate) and not pem.fit(certificate, key):
-        reader.complain("DOCKER_TLS_KEY", "is not the key of DOCKER_TLS_CERT")
-    return ca, certificate, key

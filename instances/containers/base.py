@@ -69,6 +69,23 @@ class HostDescription:
     engine_id: str
     version: str
     memory_mb: int
+    api_version: str = ""
+    oldest_api: str = ""
+    operating_system: str = "linux"
+    storage_driver: str = "overlay2"
+    cgroup: str = ""
+    """Version and driver, such as "2, systemd"."""
+    missing_limits: tuple[str, ...] = ()
+    """What its kernel cannot limit: memory, swap, CPU, processes."""
+
+
+@dataclass(frozen=True)
+class HostNetwork:
+    """What a container in the host's own network sees of it."""
+
+    addresses: frozenset[str]
+    ephemeral_ports: tuple[int, int]
+    """First and last of those that programs get who ask for any."""
 
 
 class ContainerHost(Protocol):
@@ -77,7 +94,13 @@ class ContainerHost(Protocol):
     @property
     def images(self) -> ImageStore: ...
 
+    def ping(self) -> None:
+        """Only see whether it answers."""
+
     def describe(self) -> HostDescription: ...
+
+    def look_around(self, image: str) -> HostNetwork:
+        """Run a container of that image for a moment. Raise ImageMissing."""
 
     def create(self, spec: ContainerSpec) -> None:
         """Create by name; one of ours with that name and port is kept.

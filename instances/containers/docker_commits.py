@@ -8,6 +8,7 @@ import docker
 from docker.errors import ImageNotFound, NotFound
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -22,7 +23,7 @@ COMMIT_LIMIT_S = 3600
 class DockerCommits:
     """The part of a Docker Engine that makes, finds and removes backup images."""
 
-    _url: str
+    _access: Access
     _timeout_s: int
 
     def commit(
@@ -37,7 +38,7 @@ class DockerCommits:
         # A label of the container can be blanked in the image, not removed (F134).
         said = {CONTAINER_LABEL: "", **labels}
         changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
-        with lend(self._url, timeout_s=COMMIT_LIMIT_S) as api:
+        with lend(self._access, timeout_s=COMMIT_LIMIT_S) as api:
             try:
                 changes += _start_of(api, name)
                 made = api.commit(name, repository, tag, pause=pauses, changes=changes)
@@ -46,7 +47,7 @@ class DockerCommits:
         return str(made["Id"])
 
     def resume(self, name: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 if api.inspect_container(name)["State"]["Paused"]:
                     api.unpause(name)
@@ -54,7 +55,7 @@ class DockerCommits:
                 return
 
     def remove_image(self, reference: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 api.remove_image(reference)
             except ImageNotFound:
@@ -62,7 +63,7 @@ class DockerCommits:
 
     def list_backups(self, *, broker_id: str) -> dict[str, str]:
         wanted = [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             rows = api.images(filters={"label": wanted})
         return {
             reference: row["Labels"][BACKUP_LABEL]

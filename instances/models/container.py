@@ -13,7 +13,7 @@ from django.utils import timezone
 from instances import errors
 from instances.encryption import EncryptedTextField
 from instances.models.disk import HELD_TO, DiskUse
-from instances.models.docker_host import DockerHost
+from instances.models.docker_host import IS_STANDBY, DockerHost
 from instances.models.prepared import Prepared, Slot
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
@@ -43,10 +43,7 @@ class ContainerState(models.TextChoices):
 class ContainerQuerySet(models.QuerySet["Container"]):
     def standbys(self) -> "ContainerQuerySet":
         """Those that no instance has, the ones that are still starting included."""
-        return self.filter(
-            Q(state=ContainerState.STANDBY)
-            | Q(state=ContainerState.STARTING, claimed_until__isnull=False)
-        )
+        return self.filter(IS_STANDBY)
 
     def claim_standby(self, plan: ServicePlan) -> "Container | None":
         """Take one that is as the plan is today, the oldest first, for an instance."""
@@ -100,6 +97,8 @@ class Container(StatefulModel, DiskUse):
         related_name="successors",
     )
     """The one whose data and port it takes over, or took."""
+    placed_because = ""
+    """Why on that host, for whoever has just placed it; it is not stored here."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 

@@ -1,8 +1,8 @@
 """Operations: queue entry, last_operation answer and history in one row."""
 
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from instances import errors, transactions
 from instances.models.audit_event import Actor
+from instances.models.docker_host import DockerHost
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
 from instances.models.operation_lookups import (
     UNFINISHED,
     OperationLookups,
     OperationState,
 )
+from instances.models.operation_queue import due_now
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
@@ -76,12 +78,23 @@ class OperationQuerySet(OperationLookups["Operation"]):
         operation.forget("not_before", "deadline_at", "started_at", "leased_until")
         return operation
 
-    def claim_next(self, owner: str) -> "Operation | None":
-        """Claim what is due, deletions first; None if there is nothing."""
-        for operation in self.raw(*_due()):
+    def claim_next(
+        self, owner: str, *, except_on: Collection[int | None] = ()
+    ) -> "Operation | None":
+        """Claim what is due, deletions first; None if there is nothing.
+
+        Except on these hosts; None among them stands for what has no container yet.
+        """
+        operation: Operation
+        for operation in due_now(self, except_on=except_on):
             if operation.claim(owner):
                 return operation
         return None
+
+    def hurry(self, host: DockerHost) -> int:
+        """Let what waits for a host be due: it answers again."""
+        waiting = self.filter(state=OperationState.QUEUED)
+        return waiting.filter(instance__container__host=host).update(not_before=Now())
 
     def renew(self, owner: str) -> int:
         """Prolong the owner's leases, but not beyond an operation's deadline (F29)."""
@@ -145,7 +158,7 @@ class Operation(models.Model):
     request = models.JSONField(default=dict)
     """What is wanted, for kinds that the rows do not say it of."""
     steps = models.JSONField(default=list)
-    """[{"at": ISO 8601, "text": sentence}], oldest first."""
+    """[{"at": ISO 8601, "text": sentence}], oldest first; "why" is for operators."""
     owner = models.CharField(max_length=100, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     handed_back = models.PositiveIntegerField(default=0)
@@ -246,6 +259,10 @@ class Operation(models.Model):
             return  # Recorded with the wish, a moment ago.
         self.write(steps=[*self.steps, _step(text)], leased_until=Now() + _lease())
 
+    def explain(self, why: str) -> None:
+        """Say to operators why the latest step went as it did. Raise LeaseLost."""
+        self.write(steps=[*self.steps[:-1], {**self.steps[-1], "why": why}])
+
     def succeed(self) -> None:
         self._finish(OperationState.SUCCEEDED, error="", detail="")
 
@@ -272,13 +289,6 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
-
-
-@cache
-def _due() -> tuple[str, tuple[Any, ...]]:
-    # Compiled once: idle workers ask many times a second.
-    due = Operation.objects.claimable().order_by("-is_urgent", "created_at")
-    return due[:8].query.sql_with_params()
 
 
 def _step(text: str) -> dict[str, str]:

@@ -199,6 +199,9 @@ def _clean_up(work: Work) -> None:
     container = instance.container
     if binding.state in (ServiceBinding.State.CREATING, ServiceBinding.State.READY):
         return
+    coming = Operation.objects.filter(binding=binding, kind=Kind.UNBIND)
+    if coming.filter(state=Operation.State.QUEUED).exists():
+        return  # It drops the user; a request must not wait for a dead engine twice.
     if container is not None and container.state == container.State.IN_USE:
         engine = get_engine(container.engine)
         engine.drop_user(hosts.endpoint(container), binding.username)

@@ -93,7 +93,7 @@ def _perform(work: Work) -> None:
         try:
             hosts.remove(container)
         except errors.HostUnreachable as error:
-            container.host.note_contact(error.detail)
+            hosts.note_failure(container.host, error)
             raise
     with work.succeeding():
         # Binds and unbinds that were recorded just before this deletion was.
@@ -123,10 +123,11 @@ def _take_final_backup(work: Work, container: Container) -> None:
         except errors.Stopped:
             raise
         except errors.BrokerError as error:
-            is_down = type(error) is errors.HostUnreachable
+            is_refused = isinstance(error, errors.HostRefused)
+            is_down = isinstance(error, errors.HostUnreachable) and not is_refused
             is_early = work.operation.tries < FINAL_BACKUP_TRIES
-            if is_down:
-                container.host.note_contact(error.detail)
+            if isinstance(error, errors.HostUnreachable) and is_down:
+                hosts.note_failure(container.host, error)
             if is_down or (isinstance(error, errors.Transient) and is_early):
                 raise
             logger.warning("backup=%s is given up: %s", backup.pk, error.detail)

@@ -10,7 +10,6 @@ from instances.models import (
     Actor,
     AuditEvent,
     Container,
-    DockerHost,
     Kind,
     Operation,
     ServiceInstance,
@@ -187,8 +186,8 @@ def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
     try:
         start(container, step=work.step, fenced=work.fenced, fill=fill)
     except errors.HostUnreachable as error:
-        container.host.note_contact(error.detail)
-        if _is_another_host(container.host):
+        hosts.note_failure(container.host, error)
+        if placement.is_elsewhere(instance.plan, container.host):
             _abandon(work, instance, container)
         raise
     if container.host.problem:
@@ -208,12 +207,8 @@ def _placed(work: Work, instance: ServiceInstance) -> Container:
         with work.fenced("choosing a host and a port"):
             instance.container = placement.place(instance.plan)
             instance.save(update_fields=["container"])
+            work.operation.explain(instance.container.placed_because)
     return instance.container
-
-
-def _is_another_host(dead: DockerHost) -> bool:
-    others = DockerHost.objects.filter(state=DockerHost.State.ACTIVE, problem="")
-    return others.exclude(pk=dead.pk).exists()
 
 
 def _abandon(work: Work, instance: ServiceInstance, container: Container) -> None:

@@ -89,7 +89,7 @@ class Standbys:
             _remove_if_unwanted(container)
         except errors.BrokerError as error:
             if isinstance(error, errors.HostUnreachable):
-                container.host.note_contact(error.detail)
+                hosts.note_failure(container.host, error)
             container.dismiss()
             self._pause(plan, error)
 

@@ -108,4 +108,4 @@ class DockerCertificatesTest(SimpleTestCase):
     def test_a_key_of_another_certificate_is_refused(self):
         _, other = Authority().certificate("client")
         text = refusal(**{**self.held, "DOCKER_TLS_KEY": other})
-        assert "DOCKER_TLS_KEY is not the key of DOCKER_TLS_CERT" in text
+        assert "DOCKER_TLS_KEY is not usable" in text and "does not belong" in text

@@ -13,6 +13,7 @@ from django.test import SimpleTestCase
 from instances import errors
 from instances.containers import (
     BROKER_LABEL,
+    Access,
     ContainerHost,
     ContainerSpec,
     docker_commits,
@@ -89,7 +90,7 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         for broker_id in (self.broker_id, f"{self.broker_id}-other"):
             self.addCleanup(real.remove_backups, broker_id)
             self.addCleanup(real.remove_all, broker_id)
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def created(self, **changes: object) -> ContainerSpec:
         spec = real.spec_of(MariaDB(), "an admin secret", image=self.tag)
@@ -99,7 +100,7 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         return made
 
     def unreachable_host(self) -> ContainerHost:
-        return DockerContainerHost("unix:///no/such.sock", timeout_s=2)
+        return DockerContainerHost(Access("unix:///no/such.sock"), timeout_s=2)
 
     def container(self, spec: ContainerSpec) -> Any:
         return self.docker.containers.get(spec.name)

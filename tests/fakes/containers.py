@@ -19,6 +19,7 @@ from instances.containers import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    HostNetwork,
     ImageBuild,
 )
 from instances.engines.mariadb import MariaDB
@@ -91,6 +92,11 @@ class Machine:
     copy_code: int = 0
     """The exit code of what copies beside a server."""
     is_down: bool = False
+    engine_id: str = "memory"
+    description: dict[str, Any] = field(default_factory=dict)
+    """What describe() says otherwise than usual."""
+    addresses: set[str] = field(default_factory=lambda: {"127.0.0.1"})
+    ephemeral_ports: tuple[int, int] = (32768, 60999)
 
     def listed(self) -> dict[str, FakeImage]:
         """Docker hides an unnamed one that another is made of."""
@@ -109,17 +115,35 @@ class Machine:
 class MemoryContainerHost(MemoryCommits):
     """A connection to a Machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, *, engine_id: str = "") -> None:
         self.machine, self.faults = machine, machine.faults
+        self._known = engine_id
         self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
             raise errors.HostUnreachable(detail="the machine is down")
+        if self._known and self._known != self.machine.engine_id:
+            found = self.machine.engine_id
+            raise errors.WrongEngine(found=found, known=self._known)
+
+    @counted
+    def ping(self) -> None:
+        pass
 
     @counted
     def describe(self) -> HostDescription:
-        return HostDescription(engine_id="memory", version="1", memory_mb=16384)
+        usual = {"version": "1", "memory_mb": 16384, "api_version": "1.41"}
+        described = {**usual, **self.machine.description}
+        return HostDescription(engine_id=self.machine.engine_id, **described)
+
+    @counted
+    def look_around(self, image: str) -> HostNetwork:
+        if image not in self.machine.images:
+            raise errors.ImageMissing(detail=f"image {image} is not here")
+        return HostNetwork(
+            frozenset(self.machine.addresses), self.machine.ephemeral_ports
+        )
 
     @counted
     def create(self, spec: ContainerSpec) -> None:

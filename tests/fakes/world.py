@@ -6,6 +6,7 @@ from unittest import mock
 from django.db.models.functions import Now
 
 from instances import containers, engines
+from instances.containers import Access
 from instances.engines import hot
 from instances.models import Container, Operation, PortLease, ServiceInstance
 from instances.operations import hosts
@@ -33,10 +34,10 @@ class World:
         return self.at(URL)
 
     def at(self, url: str) -> Machine:
-        return self.machines.setdefault(url, Machine(self.faults))
+        return self.machines.setdefault(url, Machine(self.faults, engine_id=url))
 
-    def connect(self, url: str, *, timeout_s: int = 30) -> MemoryContainerHost:
-        return MemoryContainerHost(self.at(url))
+    def connect(self, access: Access, *, timeout_s: int = 10) -> MemoryContainerHost:
+        return MemoryContainerHost(self.at(access.url), engine_id=access.engine_id)
 
     def containers(self) -> list[FakeContainer]:
         """Of all machines, running or not."""

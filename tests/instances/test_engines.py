@@ -7,7 +7,7 @@ import pytest
 from django.test import SimpleTestCase
 
 from instances import engines, errors
-from instances.containers import connect
+from instances.containers import Access, connect
 from instances.engines import ENGINES, get_engine, new_secret, parameters, redis
 from instances.engines.base import binding_users, read_inventory
 from instances.engines.verifiers import (
@@ -184,4 +184,4 @@ class RedisFlushTest(SimpleTestCase):
 class ConnectTest(SimpleTestCase):
     def test_an_unknown_scheme_is_refused(self):
         with pytest.raises(errors.InvalidRequest, match="unix://"):
-            connect("ftp://host")
+            connect(Access("ftp://host"))
