@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from instances.admin.html import NOTHING, badge, mebibytes, moment, span
 from instances.models import Backup, ServiceInstance
+from instances.models.backup_override import limits_of
 
 MOST_LAYERS = 125
 """Docker makes no image with more."""
@@ -66,17 +67,11 @@ def kept(row: Backup) -> SafeString | str:
         return NOTHING
     if row.expires_at is not None:
         return format_html("until {}", moment(row.expires_at))
-    return f"as its plan says: {retention(row.instance)}"
+    return f"as its plan or its operator says: {retention(row.instance)}"
 
 
 def retention(instance: ServiceInstance) -> str:
-    plan = instance.plan
-    limits = []
-    if plan.backup_keep is not None:
-        limits.append(f"the latest {plan.backup_keep}")
-    if plan.backup_keep_days is not None:
-        limits.append(f"none older than {plan.backup_keep_days} days")
-    return ", ".join(limits) or "all of them"
+    return str(limits_of(instance))
 
 
 def inventory(row: Backup) -> Iterator[tuple[object, ...]]:

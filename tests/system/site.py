@@ -79,7 +79,7 @@ class Site:
         # Tests that want standbys or backups ask for them.
         self.execute(
             "UPDATE instances_serviceplan"
-            " SET standby = 0, final_backup_days = 0, backup_on_update = 0"
+            " SET standby = 0, final_backup_days = 0, backup_on_upgrade = 0"
         )
         first_port = next(self._ranges)
         self.execute(

@@ -1,16 +1,26 @@
 """Which backups go, which are due, and which stay whatever the clock says."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 from django.utils import timezone
 
 from instances.containers import BACKUP_LABEL
-from instances.models import Backup, Container, Operation, ServiceInstance
+from instances.models import (
+    Backup,
+    BackupOverride,
+    Container,
+    Operation,
+    ServiceInstance,
+)
+from instances.operations import restore
+from instances.operations.backup_trouble import troubled
 from instances.operations.proof import prove_next
-from instances.operations.retention import expired, sweep
+from instances.operations.retention import expired, going_soon, sweep
 from tests.fakes import drain
 from tests.instances.backups import BackupTestCase
+from tests.instances.base import ACTOR
 
 
 class RetentionTest(BackupTestCase):
@@ -56,6 +66,78 @@ class RetentionTest(BackupTestCase):
         Backup.objects.update(created_at=timezone.now() - timedelta(days=400))
         sweep()
         assert len(self.images()) == 2
+
+    def test_those_go_that_are_too_large_together(self):
+        self.policy(backup_keep=None, backup_keep_gib=3)
+        instance = self.filled()
+        rows = self.several(4, instance=instance)
+        Backup.objects.update(delta_bytes=2**30)
+        sweep()
+        assert self.images() == {row.reference for row in rows[1:]}
+
+    def test_a_last_one_that_is_too_large_stays(self):
+        """F96."""
+        self.policy(backup_keep=None, backup_keep_gib=1)
+        instance = self.filled()
+        _, last = self.several(2, instance=instance)
+        Backup.objects.update(delta_bytes=5 * 2**30)
+        for _ in range(2):
+            sweep()
+        assert self.images() == {last.reference}
+
+    def test_an_operator_s_limits_go_before_the_plan_s(self):
+        self.policy(backup_keep=1)
+        instance, other = self.filled(), self.provisioned("i-2")
+        self.several(3, instance=instance)
+        self.several(3, instance=other)
+        BackupOverride.objects.create(instance=instance, retention="own", keep=2)
+        sweep()
+        assert instance.backups.usable().count() == 2
+        assert other.backups.usable().count() == 1
+
+    def test_no_limit_of_an_operator_s_takes_the_last_one(self):
+        """F96: an override cannot weaken what is never removed."""
+        instance = self.filled()
+        (row,) = self.several(1, instance=instance)
+        BackupOverride.objects.create(
+            instance=instance, retention="own", keep=1, keep_days=1, keep_gib=1
+        )
+        Backup.objects.update(
+            created_at=timezone.now() - timedelta(days=900), delta_bytes=2**40
+        )
+        sweep()
+        assert self.images() == {row.reference}
+
+    def test_what_goes_tonight_counts_what_comes_tonight(self):
+        self.policy(backup_keep=3, backup_interval_h=12)
+        instance = self.filled()
+        first, second, _ = self.several(3, instance=instance)
+        assert not going_soon()
+        ((whose, rows),) = going_soon(within=timedelta(hours=25))
+        assert (whose, rows) == (instance, [first, second])
+        sweep()
+        assert len(self.images()) == 3, "a preview removes nothing"
+
+    def test_one_that_is_to_be_restored_stays(self):
+        """F96: from the wish on."""
+        self.policy(backup_keep=1)
+        instance = self.filled()
+        old, _ = self.several(2, instance=instance)
+        restore.accept(old, actor=ACTOR, is_safe=False)
+        sweep()
+        assert old.reference in self.images()
+        drain()
+        sweep()
+        assert old.reference not in self.images()
+
+    def test_one_that_another_instance_begins_with_stays(self):
+        """F96."""
+        self.policy(backup_keep=1)
+        old, _ = self.several(2, instance=self.filled())
+        wish = {"restore_from": {"backup": str(old.pk)}}
+        self.accept_provision("i-2", parameters=wish)
+        sweep()
+        assert old.reference in self.images()
 
     def test_one_in_use_stays(self):
         """F96."""
@@ -103,6 +185,66 @@ class ScheduleTest(BackupTestCase):
         ServiceInstance.objects.update(created_at=timezone.now() - timedelta(hours=7))
         sweep()
         assert Backup.objects.count() == 2
+
+
+class CronTest(BackupTestCase):
+    """By the database's rows alone: slots are not written down anywhere."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        type(self.plan).objects.update(backup_cron="30 2 * * *")
+        self.instance = self.filled()
+
+    def at(self, hour: int, minute: int = 0, day: int = 27) -> None:
+        now = datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+        with mock.patch("django.utils.timezone.now", return_value=now):
+            sweep()
+            drain()
+
+    def born(self, hour: int) -> None:
+        at = datetime(2026, 11, 27, hour, tzinfo=UTC)
+        ServiceInstance.objects.update(created_at=at)
+
+    def test_one_is_taken_at_its_time_and_only_then(self):
+        self.born(1)
+        self.at(2, 29)
+        assert not Backup.objects.exists()
+        for minute in (31, 32, 59):
+            self.at(2, minute)
+        assert Backup.objects.get().trigger == "schedule"
+        self.at(2, 31, day=28)
+        assert Backup.objects.count() == 2
+
+    def test_a_slot_that_nobody_was_there_for_is_made_up_for_once(self):
+        self.born(1)
+        self.at(9)
+        self.at(10)
+        assert Backup.objects.count() == 1
+
+    def test_a_slot_from_before_the_instance_asks_for_nothing(self):
+        self.born(3)
+        self.at(9)
+        assert not Backup.objects.exists()
+
+    def test_an_operator_s_clock_goes_before_the_plan_s(self):
+        self.born(1)
+        row = BackupOverride.objects.create(instance=self.instance, schedule="none")
+        self.at(9)
+        assert not Backup.objects.exists()
+        row.schedule, row.interval_h = "own", 5
+        row.save()
+        self.at(5)
+        assert not Backup.objects.exists()
+        self.at(6, 1)
+        assert Backup.objects.count() == 1
+
+    def test_a_slot_without_a_verified_one_is_trouble_after_an_hour(self):
+        self.born(1)
+        for hour, is_late in ((3, False), (4, True)):
+            now = datetime(2026, 11, 27, hour, tzinfo=UTC)
+            with mock.patch("django.utils.timezone.now", return_value=now):
+                found = troubled(ServiceInstance.objects.all())
+                assert found.exists() == is_late
 
 
 class BindTest(BackupTestCase):
