@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from shlex import quote
 
@@ -68,6 +68,11 @@ def kept(row: Backup) -> SafeString | str:
     if row.expires_at is not None:
         return format_html("until {}", moment(row.expires_at))
     return f"as its plan or its operator says: {retention(row.instance)}"
+
+
+def moments(rows: Iterable[Backup]) -> list[str]:
+    """When each was taken, to the minute."""
+    return [f"{row.taken_at or row.created_at:%Y-%m-%d %H:%M}" for row in rows]
 
 
 def retention(instance: ServiceInstance) -> str:

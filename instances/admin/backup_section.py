@@ -148,7 +148,7 @@ def _going(going: list[Backup]) -> object:
     first = going[: retention.MOST_AT_ONCE]
     if not first:
         return "none"
-    dates = [f"{row.taken_at or row.created_at:%Y-%m-%d %H:%M}" for row in first]
+    dates = display.moments(first)
     more = len(going) - len(first)
     later = f", and {more} more at the passes after it" if more else ""
     return f"{len(first)}: {as_list(dates)}{later}"

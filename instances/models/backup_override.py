@@ -13,6 +13,7 @@ from django.db import models
 
 from instances.models.backup_clock import Clock, check_cron, mistakes
 from instances.models.service_instance import ServiceInstance
+from instances.models.service_offering import ServicePlan
 
 GIB = 2**30
 
@@ -104,16 +105,24 @@ def clock_of(instance: ServiceInstance) -> Clock:
     """When its backups are asked for: by its own clock, or its plan's."""
     own = _override(instance)
     if own is None or own.schedule == Schedule.PLAN:
-        return Clock(instance.plan.backup_interval_h, instance.plan.backup_cron)
+        return plan_clock(instance.plan)
     if own.schedule == Schedule.NONE:
         return Clock()
     return Clock(own.interval_h, own.cron)
 
 
 def limits_of(instance: ServiceInstance) -> Limits:
-    own, plan = _override(instance), instance.plan
+    own = _override(instance)
     if own is not None and own.retention == Retention.OWN:
         return Limits(own.keep, own.keep_days, own.keep_gib)
+    return plan_limits(instance.plan)
+
+
+def plan_clock(plan: ServicePlan) -> Clock:
+    return Clock(plan.backup_interval_h, plan.backup_cron)
+
+
+def plan_limits(plan: ServicePlan) -> Limits:
     return Limits(plan.backup_keep, plan.backup_keep_days, plan.backup_keep_gib)
 
 

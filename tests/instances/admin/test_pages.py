@@ -34,6 +34,7 @@ class PagesTestCase(ConsoleTestCase):
             reverse(f"{view}upgrade") + chosen,
             reverse(f"{view}back_up") + chosen,
             reverse("admin:instances_backup_restore", args=[self.rows[Backup].pk]),
+            reverse(f"{view}backup_policy", args=[self.rows[ServiceInstance].pk]),
         ]
 
 
