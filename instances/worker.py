@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from instances import errors
 from instances.models import DockerHost, HostImage, Operation, Worker
-from instances.operations import prestage
+from instances.operations import host_disk, prestage
 from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.operations.disk import measure
 from instances.operations.execution import run
@@ -201,6 +201,7 @@ class WorkerProcess:
             if mine and not self._is_stopping():
                 try:
                     measure(host)
+                    host_disk.measure_if_due(host)
                 except errors.HostUnreachable as error:
                     logger.warning("host=%s is not measured: %s", host, error.detail)
         self._stopping.wait(1.0)

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin import host_images, tables
+from instances.admin import host_disk, host_images, tables
 from instances.admin.base import (
     ConsoleAdmin,
     ReadOnlyAdmin,
@@ -41,6 +41,7 @@ class DockerHostForm(forms.ModelForm):
             "port_min",
             "port_max",
             "memory_mb",
+            "reserve_mb",
         ]
         error_messages = {
             "name": {
@@ -57,6 +58,10 @@ class DockerHostForm(forms.ModelForm):
             "memory_mb": dict.fromkeys(
                 ("required", "invalid", "min_value"),
                 "Give the MiB that all databases together may have, 0 for none.",
+            ),
+            "reserve_mb": dict.fromkeys(
+                ("required", "invalid", "min_value"),
+                "Give the MiB that backups leave free, 0 for none.",
             ),
         }
         labels = {"port_min": "Lowest port", "port_max": "Highest port"}
@@ -83,6 +88,7 @@ class DockerHostAdmin(ConsoleAdmin):
         "database_host",
         "port_range",
         "memory",
+        "free_disk",
         "container_count",
     ]
     list_filter = ["state"]
@@ -92,7 +98,10 @@ class DockerHostAdmin(ConsoleAdmin):
         "There is no Docker host, so no database can be made. "
         "manage.py bootstrap adds the one that DOCKER_HOST names."
     )
-    readonly_fields = ["url", "contact_badge", "reached", "problem_text", "memory"]
+    readonly_fields = [
+        *("url", "contact_badge", "reached", "problem_text"),
+        *("memory", "disk_story"),
+    ]
     fieldsets = [
         (None, {"fields": ["name", "state", "url"]}),
         ("Health", {"fields": ["contact_badge", "reached", "problem_text"]}),
@@ -100,7 +109,7 @@ class DockerHostAdmin(ConsoleAdmin):
             "Where databases listen",
             {"fields": ["database_host", "publish_address", "port_min", "port_max"]},
         ),
-        ("Room", {"fields": ["memory_mb", "memory"]}),
+        ("Room", {"fields": ["memory_mb", "memory", "reserve_mb", "disk_story"]}),
     ]
 
     def annotations(self) -> dict[str, Any]:
@@ -151,6 +160,14 @@ class DockerHostAdmin(ConsoleAdmin):
     @admin.display(description="memory given (MiB)", ordering="given_mb")
     def memory(self, row: Any) -> str:
         return f"{row.given_mb} of {row.memory_mb}"
+
+    @admin.display(description="disk free", ordering="free_bytes")
+    def free_disk(self, row: DockerHost) -> SafeString:
+        return host_disk.column(row)
+
+    @admin.display(description="disk free")
+    def disk_story(self, row: DockerHost) -> SafeString:
+        return host_disk.explanation(row)
 
     @admin.display(description="containers", ordering="container_number")
     def container_count(self, row: Any) -> SafeString:

@@ -123,6 +123,13 @@ class ContainerHost(Protocol):
         Docker looks at every file: it takes seconds for many or large ones.
         """
 
+    def free_bytes(self, image: str, *, broker_id: str) -> int | None:
+        """What is free where containers and images are kept.
+
+        The image, which must be there, is asked for it in a container that lives for
+        a moment; None if it cannot tell.
+        """
+
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""
 
@@ -139,7 +146,8 @@ class ContainerHost(Protocol):
         """Make an image of the container's layer, which is paused for as long.
 
         The labels replace those of this broker's containers. Raise ContainerFailed if
-        there is no such container. After HostUnreachable the image may appear later.
+        there is no such container, DiskFull. After HostUnreachable the image may appear
+        later.
         """
 
     def resume(self, name: str) -> None:

@@ -22,6 +22,7 @@ from instances.containers.base import (
 from instances.containers.docker_api import lend
 from instances.containers.docker_archives import DockerArchives
 from instances.containers.docker_commits import DockerCommits
+from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
 
 NETWORK = "brokersite"
@@ -38,7 +39,7 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost(DockerArchives, DockerCommits):
+class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
     """A Docker Engine behind unix:// or tcp://."""
 
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:

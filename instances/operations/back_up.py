@@ -23,7 +23,7 @@ from instances.models import (
     Operation,
     ServiceInstance,
 )
-from instances.operations import hosts
+from instances.operations import host_disk, hosts
 from instances.operations.work import Verb, Work
 
 PAUSE_LIMIT_S = 600.0
@@ -81,7 +81,10 @@ def record(
 
 
 def take(work: Work, backup: Backup, container: Container) -> None:
-    """Commit the container and record what it took, however often this is begun."""
+    """Commit the container and record what it took, however often this is begun.
+
+    Raise BackupRefused, DiskFull.
+    """
     if backup.state != Backup.State.TAKING:
         return
     host = hosts.connect(container.host)
@@ -89,6 +92,7 @@ def take(work: Work, backup: Backup, container: Container) -> None:
     if not _is_there(work, backup, container):
         work.step("looking at where the data is")
         _refuse_mounts(container)
+        host_disk.refuse_backup(backup, container)
         _commit(work, backup, container)
     work.step("looking at the image")
     find = host.images.find

@@ -85,6 +85,8 @@ class Machine:
     foreign_images: set[str] = field(default_factory=set)
     """Images without the folder for another container's data."""
     is_down: bool = False
+    free_bytes: int | None = 100 * 2**30
+    """None: its images cannot tell."""
 
     def running(self) -> list[FakeContainer]:
         return [row for row in self.containers.values() if row.state == "running"]
@@ -228,6 +230,11 @@ class MemoryContainerHost(MemoryCommits):
             for container in self.machine.containers.values()
             if container.spec.labels.get(BROKER_LABEL) == broker_id
         }
+
+    @counted
+    def free_bytes(self, image: str, *, broker_id: str) -> int | None:
+        is_there = image in self.machine.images
+        return self.machine.free_bytes if is_there else None
 
     @counted
     def remove(self, name: str) -> None:

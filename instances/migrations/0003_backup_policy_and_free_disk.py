@@ -21,7 +21,7 @@ def join(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0001_initial'),
+        ('instances', '0002_when_operations_ended'),
     ]
 
     operations = [
