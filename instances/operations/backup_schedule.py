@@ -85,9 +85,8 @@ def next_due(instance: ServiceInstance) -> datetime | None:
     if row is None:
         return None
     at = clock_of(row).next_after(row.last_backup_at or row.created_at)
-    if at is None or row.last_failed_at is None:
-        return at
-    return max(at, row.last_failed_at + RETRY_AFTER)
+    failed_at: datetime | None = row.last_failed_at
+    return max(at, failed_at + RETRY_AFTER) if at and failed_at else at
 
 
 def _take_if_due(instance: ServiceInstance) -> None:
@@ -98,6 +97,6 @@ def _take_if_due(instance: ServiceInstance) -> None:
             row = _with_moments(Q(pk=instance.pk)).first()
             trigger = due(row) if row is not None else ""
             if trigger:
-                back_up.accept(row, trigger=trigger, actor=WORKER)
+                back_up.accept(instance, trigger=trigger, actor=WORKER)
     except errors.ConcurrencyError:
         logger.info("instance=%s is busy: its backup waits", instance.pk)

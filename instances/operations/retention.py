@@ -53,9 +53,9 @@ def going_soon(
     usable = Backup.objects.usable().order_by("-created_at")
     rows = ServiceInstance.objects.filter(backups__state=_State.VERIFIED).distinct()
     rows = rows.select_related("plan__offering", "backup_override")
-    found = []
+    found: list[tuple[ServiceInstance, list[Backup]]] = []
     for instance in rows.prefetch_related(Prefetch("backups", usable, "usable")):
-        going = _expired(instance, instance.usable, within)  # type: ignore[attr-defined]
+        going = _expired(instance, instance.usable, within)
         if going:
             found.append((instance, going[:most]))
     return found

@@ -18,10 +18,13 @@ IMAGE = "brokersite/mariadb:10.11"
 class PrivateDocker:
     """Needs root. Published ports are reached at `address`."""
 
-    name = "brokersite-t1"
-    address = "10.199.71.2"
-
-    def __init__(self) -> None:
+    def __init__(self, *, number: int = 1, disk_mb: int = 0) -> None:
+        """With a disk of its own, if it is to be full one day."""
+        self.name = f"brokersite-t{number}"
+        self.network = f"10.199.{70 + number}"
+        self.address = f"{self.network}.2"
+        self._inside, self._outside = f"bst{number}in", f"bst{number}out"
+        self._disk_mb = disk_mb
         self.root = Path(tempfile.mkdtemp(prefix="brokersite-dockerd-", dir="/var/tmp"))
         self.url = f"unix://{self.root}/docker.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -29,15 +32,17 @@ class PrivateDocker:
     def __enter__(self) -> "PrivateDocker":
         self._delete_namespace()
         _run("ip", "netns", "add", self.name)
-        inside, outside = "bst1in", "bst1out"
+        inside, outside = self._inside, self._outside
         _run("ip", "link", "add", outside, "type", "veth", "peer", "name", inside)
         _run("ip", "link", "set", inside, "netns", self.name)
-        _run("ip", "addr", "add", "10.199.71.1/24", "dev", outside)
+        _run("ip", "addr", "add", f"{self.network}.1/24", "dev", outside)
         _run("ip", "link", "set", outside, "up")
         within = ("ip", "-n", self.name)
         _run(*within, "addr", "add", f"{self.address}/24", "dev", inside)
         _run(*within, "link", "set", inside, "up")
         _run(*within, "link", "set", "lo", "up")
+        if self._disk_mb:
+            self._mount_disk()
         self.start()
         self._copy_image()
         return self
@@ -94,6 +99,14 @@ class PrivateDocker:
         except (requests.RequestException, docker.errors.DockerException):
             return False
 
+    def _mount_disk(self) -> None:
+        disk, data = self.root / "disk.img", self.root / "data"
+        with disk.open("wb") as file:
+            file.truncate(self._disk_mb * 2**20)
+        data.mkdir()
+        _run("mkfs.ext4", "-q", "-m", "0", str(disk))
+        _run("mount", "-o", "loop", str(disk), str(data))
+
     def _copy_image(self) -> None:
         source = docker.APIClient("unix:///var/run/docker.sock", version="1.41")
         for _ in self.api.load_image(source.get_image(IMAGE)):
@@ -101,7 +114,7 @@ class PrivateDocker:
 
     def _delete_namespace(self) -> None:
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True)
-        subprocess.run(["ip", "link", "delete", "bst1out"], capture_output=True)
+        subprocess.run(["ip", "link", "delete", self._outside], capture_output=True)
 
 
 def _run(*command: str) -> None:

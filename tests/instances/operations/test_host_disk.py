@@ -37,7 +37,7 @@ class RoomTestCase(BackupTestCase):
 
 class BackupTest(RoomTestCase):
     def test_without_room_it_fails_before_writers_are_held(self):
-        """F92, I13: layer × 1.2 and what is kept free."""
+        """F92, I13: 1.2 of the layer, and what is kept free."""
         self.leave(1119)
         backup = self.backed_up(self.instance)
         assert backup.state == "failed"
