@@ -53,6 +53,13 @@ def size(row: Backup) -> SafeString:
     )
 
 
+def proof(row: Backup) -> SafeString | str:
+    """When the data was found in it, or how often that was tried."""
+    if row.verified_at is not None and row.state != Backup.State.COMMITTED:
+        return moment(row.verified_at)
+    return f"tried {row.proofs} times" if row.proofs else NOTHING
+
+
 def held(row: Backup) -> str:
     return NOTHING if row.held_ms is None else f"{row.held_ms} ms"
 
