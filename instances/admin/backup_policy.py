@@ -19,7 +19,7 @@ from instances.models.backup_override import (
     plan_clock,
     plan_limits,
 )
-from instances.operations import backup_overrides, retention
+from instances.operations import back_up, backup_overrides, retention
 
 URL_NAME = "instances_serviceinstance_backup_policy"
 TEMPLATE = "admin/instances/backup_policy.html"
@@ -66,6 +66,8 @@ def edit(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpResponse:
         raise PermissionDenied
     instance = next(iter(load([pk])), None)
     if instance is None or instance.state == ServiceInstance.State.GONE:
+        raise Http404
+    if not back_up.is_possible(instance):
         raise Http404
     # Before the row: it is what the instance says from then on.
     already = {backup.pk for backup in retention.expired(instance)}

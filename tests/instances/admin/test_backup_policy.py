@@ -8,7 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from instances.admin.html import change_url
-from instances.models import AuditEvent, Backup, BackupOverride, ServiceInstance
+from instances.models import (
+    AuditEvent,
+    Backup,
+    BackupOverride,
+    ServiceInstance,
+    ServiceOffering,
+)
 from instances.models.backup_override import clock_of, limits_of
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -79,6 +85,11 @@ class Form(PolicyTestCase):
     def test_one_that_is_gone_has_none(self):
         ServiceInstance.objects.update(state="gone", live_key=None)
         assert self.client.get(self.url).status_code == 404
+
+    def test_where_no_backup_could_be_proved_there_is_none(self):
+        ServiceOffering.objects.update(engine="generic")
+        assert self.client.get(self.url).status_code == 404
+        assert self.url not in self.text_of(change_url(self.instance))
 
     def test_staff_without_the_right(self):
         viewer = get_user_model().objects.create_user("vera", is_staff=True)
