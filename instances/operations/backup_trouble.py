@@ -37,24 +37,25 @@ def with_trouble(rows: QuerySet[ServiceInstance]) -> QuerySet[ServiceInstance]:
     """The rows with .last_backup, a state or None, and .is_backup_overdue."""
     decided = Backup.objects.filter(instance=OuterRef("pk"))
     decided = decided.exclude(state__in=UNDECIDED).order_by("-created_at")
-    is_overdue = Q(pk__in=_overdue_ids())
+    is_overdue = Q(pk__in=_overdue_ids(rows))
     return rows.annotate(
         last_backup=Subquery(decided.values("state")[:1]),
         is_backup_overdue=ExpressionWrapper(is_overdue, output_field=BooleanField()),
     )
 
 
-def _overdue_ids() -> list[uuid.UUID]:
+def _overdue_ids(rows: QuerySet[ServiceInstance]) -> list[uuid.UUID]:
     """Those without a verified one since their clock has asked for one."""
-    late = timezone.now() - GRACE
+    late, asked = timezone.now() - GRACE, rows.order_by().values("pk")
     proved = dict(
         Backup.objects.usable()
+        .filter(instance__in=asked)
         .order_by()
         .values_list("instance")
         .annotate(at=Max("created_at"))
     )
     found = []
-    for row in backup_schedule.clocked():
+    for row in backup_schedule.clocked().filter(pk__in=asked):
         since = clock_of(row).last_before(late)
         last = proved.get(row.pk)
         if since is None or row.created_at >= since:

@@ -50,7 +50,7 @@ def going_soon(
     *, within: timedelta = timedelta(), most: int | None = None
 ) -> list[tuple[ServiceInstance, list[Backup]]]:
     """Whose backups go now, or until then if those that come are verified."""
-    usable = Backup.objects.usable().order_by("-created_at")
+    usable = Backup.objects.usable().defer("inventory").order_by("-created_at")
     rows = ServiceInstance.objects.filter(backups__state=_State.VERIFIED).distinct()
     rows = rows.select_related("plan__offering", "backup_override")
     found: list[tuple[ServiceInstance, list[Backup]]] = []
