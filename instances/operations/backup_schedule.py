@@ -25,23 +25,22 @@ _State = Backup.State
 _READY = ServiceInstance.State.READY
 
 
-_CLOCKED = (
-    Q(plan__backup_interval_h__isnull=False)
-    | ~Q(plan__backup_cron="")
-    | Q(backup_override__schedule=Schedule.OWN)
-)
+_BY_PLAN = Q(backup_override=None) | Q(backup_override__schedule=Schedule.PLAN)
+_PLAN_HAS_CLOCK = Q(plan__backup_interval_h__isnull=False) | ~Q(plan__backup_cron="")
+CLOCKED = (_BY_PLAN & _PLAN_HAS_CLOCK) | Q(backup_override__schedule=Schedule.OWN)
+"""Instances that a clock asks backups of: their plan's, or an operator's."""
 
 
 def take_due() -> None:
     """Ask for the backups that are due."""
-    for instance in _with_moments(_CLOCKED | Q(plan__backup_on_bind=True)):
+    for instance in _with_moments(CLOCKED | Q(plan__backup_on_bind=True)):
         if due(instance):
             _take_if_due(instance)
 
 
 def clocked() -> QuerySet[Any]:
-    """The ready instances whose plan, or operator, says anything of a clock."""
-    return _with_moments(_CLOCKED)
+    """The ready instances that a clock asks backups of."""
+    return _with_moments(CLOCKED)
 
 
 def _with_moments(wanted: Q) -> QuerySet[Any]:

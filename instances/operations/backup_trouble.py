@@ -37,7 +37,9 @@ def with_trouble(rows: QuerySet[ServiceInstance]) -> QuerySet[ServiceInstance]:
     """The rows with .last_backup, a state or None, and .is_backup_overdue."""
     decided = Backup.objects.filter(instance=OuterRef("pk"))
     decided = decided.exclude(state__in=UNDECIDED).order_by("-created_at")
-    is_overdue = Q(pk__in=_overdue_ids(rows))
+    ids = _overdue_ids(rows)
+    # None, as PostgreSQL wants it: a boolean.
+    is_overdue = Q(pk__in=ids) if ids else Q(pk__isnull=True)
     return rows.annotate(
         last_backup=Subquery(decided.values("state")[:1]),
         is_backup_overdue=ExpressionWrapper(is_overdue, output_field=BooleanField()),
