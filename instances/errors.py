@@ -11,6 +11,7 @@
     ├── ConcurrencyError      another operation holds the resource
     ├── NoCapacity            no host has room
     ├── BackupRefused         a backup would not hold the data
+    ├── DiskFull              the host's disk has no room for it
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
     ├── ImageFailed           an image cannot be built or pulled
@@ -83,6 +84,10 @@ class NoCapacity(BrokerError):
 
 class BackupRefused(BrokerError):
     message = "A backup of this database would not hold its data."
+
+
+class DiskFull(BrokerError):
+    message = "There is not enough room on the disk of the database's host."
 
 
 class ContainerFailed(BrokerError):

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.crew import Crew, Job
 from instances.models import DockerHost, Operation
-from instances.operations import hosts
+from instances.operations import host_disk, hosts
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
 from instances.operations.reconcile import reconcile
@@ -110,5 +110,6 @@ class HostKeeping:
     def _measure_one(self, host: DockerHost) -> None:
         try:
             measure(host)
+            host_disk.measure_if_due(host)
         except errors.HostUnreachable as error:
             logger.warning("host=%s is not measured: %s", host, error.detail)

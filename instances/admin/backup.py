@@ -10,10 +10,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from instances.admin import backup_display as display
-from instances.admin import restore
+from instances.admin import backup_filters, backup_overview, clone, restore
 from instances.admin.base import ReadOnlyAdmin, Section, Tool, table
 from instances.admin.catalog import PlanFilter
-from instances.admin.html import age, isolated, link, mebibytes, moment, preformatted
+from instances.admin.html import (
+    NOTHING,
+    age,
+    isolated,
+    link,
+    mebibytes,
+    moment,
+    preformatted,
+)
 from instances.admin.operation import timeline
 from instances.models import Backup, ServiceInstance
 
@@ -23,11 +31,16 @@ COMMAND = "admin/instances/section_command.html"
 
 @admin.register(Backup)
 class BackupAdmin(ReadOnlyAdmin):
+    class Media:
+        css = {"all": ["brokersite/backups.css"]}
+
     list_display = [
         "taken",
         "state_badge",
         "instance_link",
+        "proof",
         "size",
+        "depth",
         "held",
         "trigger",
         "asked_by",
@@ -36,16 +49,16 @@ class BackupAdmin(ReadOnlyAdmin):
     ]
     list_display_links = None
     list_filter = [
-        "state",
-        "trigger",
-        "method",
-        ("plan", PlanFilter),
-        "host",
-        "created_at",
+        *("state", backup_filters.ProofFilter, "trigger", "method", "engine"),
+        *(backup_filters.WhoseFilter, ("plan", PlanFilter), "host"),
+        *(backup_filters.AgeFilter, "created_at"),
     ]
     search_fields = ["id", "instance__guid", "instance__instance_name", "note"]
     search_help_text = "Id, name or GUID of the service instance, note"
-    list_select_related = ["instance__plan", "host", "plan__offering"]
+    list_select_related = [
+        *("instance__plan", "instance__backup_override"),
+        *("host", "plan__offering"),
+    ]
     show_facets = admin.ShowFacets.ALWAYS
     empty_text = (
         "No backup has been taken yet. The page of a service instance has a button for "
@@ -79,9 +92,10 @@ class BackupAdmin(ReadOnlyAdmin):
     ]
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.restore_view)
+        view = self.admin_site.admin_view
         return [
-            path("<uuid:pk>/restore/", view, name=restore.URL_NAME),
+            path("<uuid:pk>/restore/", view(self.restore_view), name=restore.URL_NAME),
+            path("<uuid:pk>/clone/", view(self.clone_view), name=clone.URL_NAME),
             *super().get_urls(),
         ]
 
@@ -101,19 +115,31 @@ class BackupAdmin(ReadOnlyAdmin):
         name = row.operation.get_kind_display()
         return [*found, Section(f"Steps of the {name} operation", TIMELINE, steps)]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"sections": backup_overview.sections(request)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
     def tools(self, request: HttpRequest, row: Backup) -> list[Tool]:
-        is_ready = row.instance.state == ServiceInstance.State.READY
-        is_usable = row.state == Backup.State.VERIFIED and is_ready
+        is_usable = row.state == Backup.State.VERIFIED
         if not is_usable or not self.has_operate_permission(request):
             return []
-        url = reverse(f"admin:{restore.URL_NAME}", args=[row.pk])
-        return [Tool(url, "Restore…", is_dangerous=True)]
+        url = reverse(f"admin:{clone.URL_NAME}", args=[row.pk])
+        found = [Tool(url, "New service instance…")]
+        if row.instance.state == ServiceInstance.State.READY:
+            url = reverse(f"admin:{restore.URL_NAME}", args=[row.pk])
+            found.append(Tool(url, "Restore…", is_dangerous=True))
+        return found
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
 
     def restore_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return restore.confirm(request, self, pk)
+
+    def clone_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return clone.confirm(request, self, pk)
 
     @admin.display(description="taken (UTC)", ordering="created_at")
     def taken(self, row: Backup) -> SafeString:
@@ -155,6 +181,14 @@ class BackupAdmin(ReadOnlyAdmin):
     @admin.display(description="its own of that")
     def own_size(self, row: Backup) -> str:
         return mebibytes(row.delta_bytes)
+
+    @admin.display(description="proof", ordering="verified_at")
+    def proof(self, row: Backup) -> SafeString | str:
+        return display.proof(row)
+
+    @admin.display(description="layers", ordering="layers")
+    def depth(self, row: Backup) -> str:
+        return NOTHING if row.layers is None else str(row.layers)
 
     @admin.display(description="layers")
     def layers_used(self, row: Backup) -> str:

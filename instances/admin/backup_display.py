@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from shlex import quote
 
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from instances.admin.html import NOTHING, badge, mebibytes, moment, span
 from instances.models import Backup, Container, ServiceInstance, ServicePlan
+from instances.models.backup_override import limits_of
 from instances.operations import hot_backup
 
 MOST_LAYERS = 125
@@ -53,6 +54,13 @@ def size(row: Backup) -> SafeString:
     )
 
 
+def proof(row: Backup) -> SafeString | str:
+    """When the data was found in it, or how often that was tried."""
+    if row.verified_at is not None and row.state != Backup.State.COMMITTED:
+        return moment(row.verified_at)
+    return f"tried {row.proofs} times" if row.proofs else NOTHING
+
+
 def held(row: Backup) -> str:
     return NOTHING if row.held_ms is None else f"{row.held_ms} ms"
 
@@ -67,17 +75,16 @@ def kept(row: Backup) -> SafeString | str:
         return NOTHING
     if row.expires_at is not None:
         return format_html("until {}", moment(row.expires_at))
-    return f"as its plan says: {retention(row.instance)}"
+    return f"as its plan or its operator says: {retention(row.instance)}"
+
+
+def moments(rows: Iterable[Backup]) -> list[str]:
+    """When each was taken, to the minute."""
+    return [f"{row.taken_at or row.created_at:%Y-%m-%d %H:%M}" for row in rows]
 
 
 def retention(instance: ServiceInstance) -> str:
-    plan = instance.plan
-    limits = []
-    if plan.backup_keep is not None:
-        limits.append(f"the latest {plan.backup_keep}")
-    if plan.backup_keep_days is not None:
-        limits.append(f"none older than {plan.backup_keep_days} days")
-    return ", ".join(limits) or "all of them"
+    return str(limits_of(instance))
 
 
 def inventory(row: Backup) -> Iterator[tuple[object, ...]]:

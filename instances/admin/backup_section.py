@@ -1,6 +1,7 @@
 """Backups on the page of a service instance, and where they are in trouble."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -14,9 +15,11 @@ from instances.admin import backup_display as display
 from instances.admin.base import Section, table
 from instances.admin.html import as_list, isolated, link, list_url, moment, span
 from instances.models import Backup, ServiceInstance
-from instances.operations import back_up, backup_trouble, retention
+from instances.models.backup_override import Retention, Schedule, clock_of
+from instances.operations import back_up, backup_schedule, backup_trouble, retention
 
 MOST_ROWS = 10
+NIGHT = timedelta(hours=24)
 TEMPLATE = "admin/instances/section_backups.html"
 PARAMETER = "backups"
 TROUBLED = "troubled"
@@ -84,25 +87,57 @@ def _warnings(instance: ServiceInstance) -> Iterator[str]:
     if found.last_backup == Backup.State.MISSING:
         yield "The image of the latest backup is missing."
     if found.is_backup_overdue:
-        hours = instance.plan.backup_interval_h
-        yield f"None has been verified for {hours} hours, which the plan asks for."
+        clock = clock_of(instance)
+        yield f"None has been verified as is asked for: {clock}."
 
 
 def _facts(instance: ServiceInstance) -> Iterator[tuple[str, object]]:
+    is_live = instance.state != ServiceInstance.State.GONE
     if instance.state == ServiceInstance.State.READY:
-        yield "Next by the plan's clock (UTC)", _next(instance)
+        yield "By the clock", _clock(instance)
+        yield "Next by the clock (UTC)", _next(instance)
     going = retention.expired(instance)
-    if instance.state != ServiceInstance.State.GONE or going:
-        yield "The plan keeps", display.retention(instance)
+    if is_live or going:
+        yield "Kept are", _kept(instance)
         yield "These go at the next pass", _going(going)
+    if is_live:
+        tonight = retention.expired(instance, within=NIGHT)
+        tonight = [row for row in tonight if row not in going]
+        yield "These go within 24 hours", _going(tonight)
+        yield "At other times", _events(instance)
+
+
+def _clock(instance: ServiceInstance) -> str:
+    override = getattr(instance, "backup_override", None)
+    is_own = override is not None and override.schedule != Schedule.PLAN
+    return f"{clock_of(instance)}{', by an operator' if is_own else ''}"
+
+
+def _kept(instance: ServiceInstance) -> str:
+    override = getattr(instance, "backup_override", None)
+    is_own = override is not None and override.retention != Retention.PLAN
+    return f"{display.retention(instance)}{', by an operator' if is_own else ''}"
+
+
+def _events(instance: ServiceInstance) -> str:
+    plan = instance.plan
+    said = {
+        "after each bind": plan.backup_on_bind,
+        "before each update": plan.backup_on_update,
+        "before an upgrade": plan.backup_on_upgrade,
+        f"before a deprovision, for {plan.final_backup_days} days": bool(
+            plan.final_backup_days
+        ),
+    }
+    return as_list(words for words, is_said in said.items() if is_said)
 
 
 def _next(instance: ServiceInstance) -> SafeString | str:
-    due_at = backup_trouble.next_due(instance)
+    due_at = backup_schedule.next_due(instance)
     if not back_up.is_possible(instance):
         return "never: nothing is known of the data in this image"
     if due_at is None:
-        return "none: the plan has no interval"
+        return "none: the plan has no clock"
     now = timezone.now()
     if due_at <= now:
         return format_html("due since {}", moment(due_at))
@@ -113,7 +148,7 @@ def _going(going: list[Backup]) -> object:
     first = going[: retention.MOST_AT_ONCE]
     if not first:
         return "none"
-    dates = [f"{row.taken_at or row.created_at:%Y-%m-%d %H:%M}" for row in first]
+    dates = display.moments(first)
     more = len(going) - len(first)
     later = f", and {more} more at the passes after it" if more else ""
     return f"{len(first)}: {as_list(dates)}{later}"

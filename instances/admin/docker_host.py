@@ -12,7 +12,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from instances import certificates
-from instances.admin import host_connection, host_images, placement, tables
+from instances.admin import (
+    host_connection,
+    host_disk,
+    host_images,
+    placement,
+    tables,
+)
 from instances.admin.base import (
     ConsoleAdmin,
     ReadOnlyAdmin,
@@ -43,6 +49,7 @@ class DockerHostAdmin(ConsoleAdmin):
         "database_host",
         "port_range",
         "memory",
+        "free_disk",
         "container_count",
     ]
     list_filter = ["state"]
@@ -53,12 +60,8 @@ class DockerHostAdmin(ConsoleAdmin):
         "manage.py bootstrap adds the one that DOCKER_HOST names."
     )
     readonly_fields = [
-        "contact_badge",
-        "reached",
-        "problem_text",
-        "memory",
-        "engine_id",
-        "expires",
+        *("contact_badge", "reached", "problem_text"),
+        *("memory", "disk_story", "engine_id", "expires"),
     ]
     add_fieldsets: ClassVar[list[Any]] = [
         (None, {"fields": ["name", "state", "url", "labels"]}),
@@ -82,7 +85,7 @@ class DockerHostAdmin(ConsoleAdmin):
             "Where databases listen",
             {"fields": ["database_host", "publish_address", "port_min", "port_max"]},
         ),
-        ("Room", {"fields": ["memory_mb"]}),
+        ("Room", {"fields": ["memory_mb", "reserve_mb"]}),
     ]
     fieldsets: ClassVar[list[Any]] = [
         add_fieldsets[0],
@@ -99,7 +102,7 @@ class DockerHostAdmin(ConsoleAdmin):
             "Where databases listen",
             {"fields": ["database_host", "publish_address", "port_min", "port_max"]},
         ),
-        ("Room", {"fields": ["memory_mb", "memory"]}),
+        ("Room", {"fields": ["memory_mb", "memory", "reserve_mb", "disk_story"]}),
     ]
 
     def annotations(self) -> dict[str, Any]:
@@ -191,6 +194,14 @@ class DockerHostAdmin(ConsoleAdmin):
     @admin.display(description="memory given (MiB)", ordering="given_mb")
     def memory(self, row: Any) -> str:
         return f"{row.given_mb} of {row.memory_mb}"
+
+    @admin.display(description="disk free", ordering="free_bytes")
+    def free_disk(self, row: DockerHost) -> SafeString:
+        return host_disk.column(row)
+
+    @admin.display(description="disk free")
+    def disk_story(self, row: DockerHost) -> SafeString:
+        return host_disk.explanation(row)
 
     @admin.display(description="containers", ordering="container_number")
     def container_count(self, row: Any) -> SafeString:

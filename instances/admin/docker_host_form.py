@@ -55,6 +55,7 @@ class DockerHostForm(forms.ModelForm):
             "port_min",
             "port_max",
             "memory_mb",
+            "reserve_mb",
         ]
         widgets = {
             "tls_ca": _pem(),

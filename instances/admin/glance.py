@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from instances.admin import host_disk
 from instances.admin.backup_section import PARAMETER, TROUBLED
 from instances.admin.html import list_url
 from instances.models import (
@@ -30,7 +31,10 @@ class Fact:
 
 
 def glance() -> list[Fact]:
-    return [*_instances(), _backups(), *_standbys(), *_operations(), *_processes()]
+    return [
+        *(*_instances(), _backups(), *_disks()),
+        *(*_standbys(), *_operations(), *_processes()),
+    ]
 
 
 def _instances() -> list[Fact]:
@@ -63,6 +67,16 @@ def _backups() -> Fact:
         list_url(ServiceInstance, **{PARAMETER: TROUBLED}),
         _bad_if(number > 0),
     )
+
+
+def _disks() -> list[Fact]:
+    """Nothing, where there is room."""
+    known = DockerHost.objects.filter(free_bytes__isnull=False)
+    short = sum(host_disk.is_short(row) for row in known)
+    if not short:
+        return []
+    label = "Docker hosts without room for backups"
+    return [Fact(label, short, list_url(DockerHost), "bad")]
 
 
 def _standbys() -> list[Fact]:

@@ -54,12 +54,12 @@ TONES = {
     ),
     "bad": ("failed", "exited", "dead", "silent", "not reached", "missing"),
 }
-_TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
+TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 
 
 def badge(state: str, label: str = "", *, tone: str = "") -> SafeString:
     """The state as a word on a colour. Without a tone, the one its name stands for."""
-    tone = tone or _TONE_OF.get(state, "quiet")
+    tone = tone or TONE_OF.get(state, "quiet")
     text = label or state.replace("_", " ")
     return format_html('<span class="badge badge-{}">{}</span>', tone, text)
 

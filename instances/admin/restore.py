@@ -17,6 +17,7 @@ from instances.admin.html import change_url, link, mebibytes, span
 from instances.admin.typed import TypedForm
 from instances.models import Backup, ServiceInstance
 from instances.operations import restore
+from instances.operations import restore_forecast as forecast
 
 URL_NAME = "instances_backup_restore"
 TEMPLATE = "admin/instances/restore_confirmation.html"
@@ -62,12 +63,30 @@ def confirm(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpRespon
 def _numbers(instance: ServiceInstance, backup: Backup) -> dict[str, object]:
     container = instance.container
     taken_at = backup.taken_at or backup.created_at
+    last = forecast.last_downtime(backup)
     return {
         "taken_at": display.taken_at(backup),
         "since": span(timezone.now() - taken_at),
         "size": mebibytes(backup.delta_bytes),
+        "size_now": mebibytes(container.disk_bytes if container else None),
         "hold": display.hold_of(instance.plan, container),
+        "down": span(forecast.downtime(backup)),
+        "last_down": span(last) if last else "",
+        "bindings": forecast.bindings(instance, taken_at),
+        "counts": _counts(instance, backup),
     }
+
+
+def _counts(instance: ServiceInstance, backup: Backup) -> list[tuple[str, str]]:
+    """What was counted then beside what is counted now."""
+    found = backup.inventory.get("found") or backup.inventory.get("after", {})
+    now = forecast.count_now(instance, backup)
+    shown = []
+    for name, number in found.items():
+        if name != "witness":
+            today = now.get(name, "nobody answers")
+            shown.append((name, f"{number} then, {today} now"))
+    return shown
 
 
 def _accept(

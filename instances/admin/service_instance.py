@@ -7,7 +7,14 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import backup_section, behind, disk, sharing, tables
+from instances.admin import (
+    backup_chart,
+    backup_section,
+    behind,
+    disk,
+    sharing,
+    tables,
+)
 from instances.admin.base import ReadOnlyAdmin, Section, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -29,6 +36,9 @@ from instances.models import ServiceBinding, ServiceInstance
 
 @admin.register(ServiceInstance)
 class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
+    class Media:
+        css = {"all": ["brokersite/backups.css"]}
+
     list_display = [
         "name",
         "state_badge",
@@ -130,6 +140,7 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
         return [
             tables.bindings(row),
             backup_section.section(row),
+            backup_chart.of_instance(row),
             live(row.container),
             tables.operations(row.operations.all(), **same),
             tables.audit(row.audit.all(), **same),

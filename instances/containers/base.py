@@ -151,6 +151,13 @@ class ContainerHost(Protocol):
         Docker looks at every file: it takes seconds for many or large ones.
         """
 
+    def free_bytes(self, image: str, *, broker_id: str) -> int | None:
+        """What is free where containers and images are kept.
+
+        The image, which must be there, is asked for it in a container that lives for
+        a moment; None if it cannot tell.
+        """
+
     def remove(self, name: str) -> None:
         """Remove with its volumes; return when it is seen to be gone."""
 
@@ -176,8 +183,8 @@ class ContainerHost(Protocol):
         The container is paused for as long, unless its files may be of different
         moments. Without a reference the image has no name. The labels replace those of
         this broker's containers, and it starts as the container's own image does. Raise
-        ContainerFailed if there is no such container. After HostUnreachable the image
-        may appear later.
+        ContainerFailed if there is no such container, DiskFull. After HostUnreachable
+        the image may appear later.
         """
 
     def resume(self, name: str) -> None:

@@ -22,6 +22,7 @@ from instances.containers.base import (
 from instances.containers.docker_api import CHANGE_LIMIT_S, SHORT_S, lend
 from instances.containers.docker_archives import DockerArchives
 from instances.containers.docker_commits import DockerCommits
+from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
 from instances.containers.docker_network import DockerDescriptions
 
@@ -39,7 +40,9 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost(DockerArchives, DockerCommits, DockerDescriptions):
+class DockerContainerHost(
+    DockerArchives, DockerCommits, DockerDescriptions, DockerDisk
+):
     """A Docker Engine behind unix://, tcp:// or ssh://."""
 
     def __init__(self, access: Access, *, timeout_s: int = SHORT_S) -> None:

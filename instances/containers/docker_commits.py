@@ -15,6 +15,7 @@ from instances.containers.base import (
     CONTAINER_LABEL,
 )
 from instances.containers.docker_api import lend
+from instances.containers.docker_disk import is_full
 
 COMMIT_LIMIT_S = 3600
 """4.3 s for each GB, and the machine may be busy (DOCKER-LIMITS 5)."""
@@ -38,12 +39,16 @@ class DockerCommits:
         # A label of the container can be blanked in the image, not removed (F134).
         said = {CONTAINER_LABEL: "", **labels}
         changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
-        with lend(self._access, timeout_s=COMMIT_LIMIT_S) as api:
-            try:
+        try:
+            with lend(self._access, timeout_s=COMMIT_LIMIT_S) as api:
                 changes += _start_of(api, name)
                 made = api.commit(name, repository, tag, pause=pauses, changes=changes)
-            except NotFound:
+        except errors.HostRefused as error:
+            if isinstance(error.__cause__, NotFound):
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
+            if is_full(error):
+                raise errors.DiskFull(detail=error.detail) from error
+            raise
         return str(made["Id"])
 
     def resume(self, name: str) -> None:

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Max, Min, OuterRef, Q, Subquery, Sum
 from prometheus_client import Metric
 
 from instances.metrics.families import add_moment, gauge
 from instances.models import Backup, DockerHost, ServiceInstance
+from instances.operations.backup_schedule import CLOCKED
 from instances.operations.backup_trouble import BAD, with_trouble
 
 _State = Backup.State
@@ -72,14 +73,11 @@ def _aggregate() -> dict[str, Any]:
     verified = Backup.objects.usable().filter(instance=OuterRef("pk")).order_by()
     latest = verified.values("instance").annotate(at=Max("taken_at")).values("at")
     ready = ServiceInstance.objects.order_by().filter(state=ServiceInstance.State.READY)
-    rows = with_trouble(ready).annotate(
-        verified_at=Subquery(latest), interval=F("plan__backup_interval_h")
-    )
-    is_scheduled = Q(interval__isnull=False)
+    rows = with_trouble(ready).annotate(verified_at=Subquery(latest))
     return rows.aggregate(
-        scheduled=Count("pk", filter=is_scheduled),
+        scheduled=Count("pk", filter=CLOCKED),
         overdue=Count("pk", filter=Q(is_backup_overdue=True)),
         failed=Count("pk", filter=Q(last_backup__in=BAD)),
         newest=Max("verified_at"),
-        stalest=Min("verified_at", filter=is_scheduled),
+        stalest=Min("verified_at", filter=CLOCKED),
     )

@@ -3,6 +3,8 @@
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from instances.models.backup_clock import check_cron
+
 
 class BackupMethod(models.TextChoices):
     AUTO = "auto", "by the size of the data"
@@ -32,6 +34,15 @@ class BackupPolicy(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(24 * 31)],
         help_text="Empty: none is taken by the clock.",
     )
+    backup_cron = models.CharField(
+        "backup at (cron, UTC)",
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_cron],
+        help_text="Such as 30 2 * * * for 02:30 UTC each night, instead of the hours.",
+    )
     backup_keep = models.PositiveIntegerField(
         "backups kept",
         null=True,
@@ -47,13 +58,29 @@ class BackupPolicy(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Older ones go, but never the last verified one; empty: no limit.",
     )
+    backup_keep_gib = models.PositiveIntegerField(
+        "backups kept (GiB)",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The oldest go when an instance's own take more; empty: no limit.",
+    )
     backup_on_bind = models.BooleanField(
         "backup after each bind",
         default=False,
         help_text="Soon after; binds do not wait.",
     )
     backup_on_update = models.BooleanField(
-        "backup before an upgrade", default=True, help_text="Before the image changes."
+        "backup before each update",
+        default=False,
+        db_default=False,
+        help_text="Before another plan or other parameters; a new name needs none.",
+    )
+    backup_on_upgrade = models.BooleanField(
+        "backup before an upgrade",
+        default=True,
+        db_default=True,
+        help_text="Before the image changes.",
     )
     final_backup_days = models.PositiveIntegerField(
         "final backup kept (days)",

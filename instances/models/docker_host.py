@@ -86,6 +86,12 @@ class DockerHost(models.Model):
     memory_mb = models.PositiveIntegerField(
         "memory budget (MiB)", help_text="What all databases together may be given."
     )
+    reserve_mb = models.PositiveIntegerField(
+        "disk kept free (MiB)",
+        default=1024,
+        db_default=1024,
+        help_text="A backup or a restore that would leave less is refused.",
+    )
     state = models.CharField(max_length=20, choices=HostState, default=HostState.ACTIVE)
     labels = models.CharField(
         max_length=255,
@@ -114,6 +120,9 @@ class DockerHost(models.Model):
     """Why the last contact failed; empty after a good one."""
     reconcile_after = models.DateTimeField(null=True, editable=False)
     measure_after = models.DateTimeField(null=True, editable=False)
+    free_bytes = models.BigIntegerField("disk free", null=True, editable=False)
+    """What Docker's disk had free when it was last asked; null: nobody could say."""
+    free_measured_at = models.DateTimeField(null=True, editable=False)
 
     objects = DockerHostQuerySet.as_manager()
 

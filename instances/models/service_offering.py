@@ -8,7 +8,7 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from instances.models import catalog_rules
+from instances.models import backup_clock, catalog_rules
 from instances.models.backup_policy import BackupPolicy
 from instances.models.catalog_rules import Mistake
 from instances.models.disk import WhenFull
@@ -173,6 +173,9 @@ class ServicePlan(BackupPolicy):
         yield from catalog_rules.maintenance(
             self.maintenance_version, self.maintenance_description
         )
+        clock = (self.backup_interval_h, self.backup_cron)
+        names = ("backup_interval_h", "backup_cron")
+        yield from backup_clock.mistakes(*clock, names)
         siblings = ServicePlan.objects.filter(offering=self.offering_id)
         yield from _clashes(self, siblings)
         if isinstance(self.cpus, Decimal) and self.cpus <= 0:

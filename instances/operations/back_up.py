@@ -24,7 +24,7 @@ from instances.models import (
     Operation,
     ServiceInstance,
 )
-from instances.operations import hosts, hot_backup
+from instances.operations import host_disk, hosts, hot_backup
 from instances.operations.work import Verb, Work
 
 PAUSE_LIMIT_S = 600.0
@@ -93,7 +93,10 @@ def record(
 
 
 def take(work: Work, backup: Backup, container: Container) -> None:
-    """Commit the container and record what it took, however often this is begun."""
+    """Commit the container and record what it took, however often this is begun.
+
+    Raise BackupRefused, DiskFull.
+    """
     if backup.state != Backup.State.TAKING:
         return
     host = hosts.connect(container.host)
@@ -101,6 +104,7 @@ def take(work: Work, backup: Backup, container: Container) -> None:
     if not _is_there(work, backup, container):
         work.step("looking at where the data is")
         _refuse_mounts(container)
+        host_disk.refuse_backup(backup, container, copies=hot_backup.copies(backup))
         _make(work, backup, container)
     hot_backup.close(backup, container)
     work.step("looking at the image")

@@ -20,15 +20,23 @@ _WHERE = "parameters: restore_from:"
 
 
 def find(
-    wanted: dict[str, Any], plan: ServicePlan, *, organization: str, space: str
+    wanted: dict[str, Any],
+    plan: ServicePlan,
+    *,
+    organization: str,
+    space: str,
+    is_operator: bool = False,
 ) -> Backup:
     """The backup that is meant. Raise InvalidRequest.
 
-    Another organization's or space's is not there for whoever asks (FAILURES F100).
+    Another organization's or space's is not there for whoever asks (FAILURES F100),
+    unless it is an operator.
     """
-    mine = Backup.objects.usable().filter(
-        instance__organization_guid=organization, instance__space_guid=space
-    )
+    mine = Backup.objects.usable()
+    if not is_operator:
+        mine = mine.filter(
+            instance__organization_guid=organization, instance__space_guid=space
+        )
     if "instance" in wanted:
         mine = mine.filter(instance__guid=wanted["instance"])
     elif wanted["backup"] == "latest":

@@ -1,6 +1,7 @@
 """Ghosts: users that a database still has although what they were for has ended.
 
-A clean-up that was cut short may leave one: of a binding, or a swap's mark. One that
+A clean-up that was cut short may leave one: of a binding, or a swap's mark; and the
+witness of the backup that the instance began with. One that
 the rows do not know at all is named and left alone, since they may have been restored
 from an older copy (FAILURES F120).
 """
@@ -38,6 +39,9 @@ def sweep(container: Container) -> None:
     bindings, gone = _users_of(instance), ServiceBinding.State.GONE
     ghosts = [name for name in sorted(found) if bindings.get(name, gone) == gone]
     marks = _marks_of(instance) if ghosts else {}
+    source = instance.restored_from
+    if source is not None:
+        engine.remove_witness(endpoint, source.database, source.witness)
     for name in ghosts:
         if name in bindings or marks.get(name):
             logger.warning("container=%s drops %s, which has ended", container, name)

@@ -61,6 +61,13 @@ def choose(plan: ServicePlan, container: Container, wanted: str = "") -> str:
     return method
 
 
+def copies(backup: Backup) -> int:
+    """How often the data is on the host's disk while the backup is made, beside it."""
+    recipe = find_recipe(backup.engine)
+    is_copied_first = recipe is not None and bool(recipe.script)
+    return 2 if backup.method == Backup.Method.HOT and is_copied_first else 1
+
+
 def commit(work: Work, backup: Backup, container: Container) -> int:
     """Make the image; return how many milliseconds the longest write took.
 

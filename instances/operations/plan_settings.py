@@ -23,8 +23,10 @@ def mistakes(plan: ServicePlan) -> Iterator[tuple[str, str]]:
         if plan.disk_mb is not None and plan.when_disk_full != WhenFull.STOP:
             sentence = "Give stop: this engine cannot make a database read-only."
             yield "when_disk_full", sentence
-        if plan.backup_interval_h is not None:
-            yield "backup_interval_h", "Remove it: no backup could be proved."
+        clock = {"backup_interval_h": plan.backup_interval_h}
+        for name, value in {**clock, "backup_cron": plan.backup_cron}.items():
+            if value:
+                yield name, "Remove it: no backup could be proved."
     elif plan.settings:
         names = ", ".join(plan.settings)
         yield names, f"Remove it: engine {plan.offering.engine} takes no settings."

@@ -40,11 +40,13 @@ def accept(
     maintenance_version: str = "",
     owner: str = "",
     adopter: str = "",
+    is_operator: bool = False,
 ) -> tuple[Operation, bool]:
     """Record the wish; with an owner, claimed for running it at once.
 
     With an adopter, a standby container of the plan is taken if there is one, and the
-    operation is claimed by the adopter then, whoever the owner would be.
+    operation is claimed by the adopter then, whoever the owner would be. An operator
+    may begin with the backup of another organization or space.
 
     Return the operation and whether this call has created it: a repeat of the
     same wish gets the first one's. Raise InvalidRequest, NoCapacity, Conflict if
@@ -66,7 +68,7 @@ def accept(
     if existing is None:
         _check(plan, parameters)
         if "restore_from" in parameters:
-            _begin_with(parameters["restore_from"], wish)
+            _begin_with(parameters["restore_from"], wish, is_operator=is_operator)
             if owner:
                 raise errors.AsyncRequired
             adopter = ""
@@ -103,12 +105,15 @@ def _record(
     )
 
 
-def _begin_with(wanted: dict[str, Any], wish: ServiceInstance) -> None:
+def _begin_with(
+    wanted: dict[str, Any], wish: ServiceInstance, *, is_operator: bool
+) -> None:
     wish.restored_from = beginning.find(
         wanted,
         wish.plan,
         organization=wish.organization_guid,
         space=wish.space_guid,
+        is_operator=is_operator,
     )
     wish.restored_name = wish.restored_from.database
 

@@ -39,15 +39,8 @@ def reconcile(host: DockerHost) -> None:
     found = docker.list(broker_id=str(Broker.this().broker_id))
     host.note_contact()
     _note_images(host, docker)
-    for status in found:
-        row = rows.get(status.name)
-        if row is None:
-            _settle_unwanted(host, status)
-        elif _is_to_run(row) and not status.is_running:
-            _start(row, status)
-        elif row.state == Container.State.IN_USE and ghosts.is_due(row, timezone.now()):
-            _sweep(row)
     present = {status.name for status in found}
+    # Before any is started: what is to go may still hold another one's port.
     for row in rows.values():
         if row.state == Container.State.STANDBY and row.name not in present:
             _replace(row, "it is not there any more")
@@ -55,6 +48,14 @@ def reconcile(host: DockerHost) -> None:
             row.retire()
         if row.state == Container.State.RETIRING:
             _remove(row)
+    for status in found:
+        known = rows.get(status.name)
+        if known is None:
+            _settle_unwanted(host, status)
+        elif _is_to_run(known) and not status.is_running:
+            _start(known, status)
+        elif _is_in_use(known) and ghosts.is_due(known, timezone.now()):
+            _sweep(known)
 
 
 def _note_images(host: DockerHost, docker: ContainerHost) -> None:
@@ -67,6 +68,10 @@ def _note_images(host: DockerHost, docker: ContainerHost) -> None:
 
 def _is_to_run(row: Container) -> bool:
     return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
+
+
+def _is_in_use(row: Container) -> bool:
+    return row.state == Container.State.IN_USE
 
 
 def _is_nobodys(row: Container) -> bool:

@@ -24,7 +24,7 @@ from instances.models import (
 from instances.models.backup import Trigger
 from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
-from instances.operations import back_up, hosts, proof, swap
+from instances.operations import back_up, host_disk, hosts, proof, swap
 from instances.operations.bind import user_of
 from instances.operations.in_place import apply_parameters
 from instances.operations.starting import wait_until_ready
@@ -113,6 +113,7 @@ class FromBackup:
 
 def fill(work: Work, backup: Backup, successor: Container) -> None:
     """Put a backup's data into a created container, by way of a throw-away one."""
+    host_disk.refuse_copy(backup, successor)
     with proof.scratch(backup) as container:
         hosts.connect(backup.host).create(hosts.unreachable_spec(container))
         swap.copy(work, container, successor, container.prolong)

@@ -1,34 +1,33 @@
-"""Retention and schedule: which backups go, and which are due.
+"""Retention: which backups go.
 
-Both are read from the rows at each pass. Never removed are the last verified one of
-an instance that is there, and more than a few at once (FAILURES F96, F129).
+It is read from the rows at each pass. Never removed are the last verified one of an
+instance that is there, one in use, and more than a few at once (FAILURES F96, F129).
 """
 
 import logging
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Prefetch
 from django.utils import timezone
 
-from instances import errors, transactions
+from instances import errors
 from instances.models import (
-    WORKER,
     Backup,
     Container,
     DockerHost,
-    ServiceBinding,
+    Kind,
+    Operation,
     ServiceInstance,
 )
-from instances.models.backup import Trigger
-from instances.operations import back_up, backup_images
+from instances.models.backup_override import GIB, Limits, clock_of, limits_of
+from instances.operations import backup_images, backup_schedule
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 5
 """A wrong clock must not empty the store in one pass."""
-RETRY_AFTER = timedelta(minutes=15)
-"""So long a plan's next try waits after one that failed."""
 _State = Backup.State
 
 
@@ -37,49 +36,108 @@ def sweep() -> None:
     Backup.objects.abandoned().update(
         state=_State.FAILED, problem="what took it was ended"
     )
-    for instance in _with_backups():
-        for backup in expired(instance)[:MOST_AT_ONCE]:
-            if _is_free(backup):
-                backup.move(_State.EXPIRING, only_from=(_State.VERIFIED,))
+    for instance, going in going_soon(most=MOST_AT_ONCE):
+        _expire(instance, going)
     for backup in Backup.objects.leftover().select_related("host"):
         if _is_free(backup):
             backup_images.remove(backup, backup.reference)
     for host in DockerHost.objects.filter(problem="", backups__isnull=False).distinct():
         _compare(host)
-    for instance in _scheduled():
-        _take_if_due(instance)
+    backup_schedule.take_due()
 
 
-def expired(instance: ServiceInstance) -> list[Backup]:
-    """Those that the plan's retention lets go now, the oldest first."""
-    plan, now = instance.plan, timezone.now()
+def going_soon(
+    *, within: timedelta = timedelta(), most: int | None = None
+) -> list[tuple[ServiceInstance, list[Backup]]]:
+    """Whose backups go now, or until then if those that come are verified."""
+    usable = Backup.objects.usable().defer("inventory").order_by("-created_at")
+    rows = ServiceInstance.objects.filter(backups__state=_State.VERIFIED).distinct()
+    rows = rows.select_related("plan__offering", "backup_override")
+    found: list[tuple[ServiceInstance, list[Backup]]] = []
+    for instance in rows.prefetch_related(Prefetch("backups", usable, "usable")):
+        going = _expired(instance, instance.usable, within)
+        if going:
+            found.append((instance, going[:most]))
+    return found
+
+
+def expired(
+    instance: ServiceInstance,
+    *,
+    within: timedelta = timedelta(),
+    limits: Limits | None = None,
+) -> list[Backup]:
+    """Those of one that go now, or until then, the oldest first; by other limits."""
+    usable = list(instance.backups.usable().order_by("-created_at"))
+    return _expired(instance, usable, within, limits)
+
+
+def _expired(
+    instance: ServiceInstance,
+    usable: list[Backup],
+    within: timedelta,
+    limits: Limits | None = None,
+) -> list[Backup]:
+    """Of the usable ones, the newest first."""
+    limits = limits or limits_of(instance)
+    now = timezone.now()
+    is_live = instance.state != ServiceInstance.State.GONE
+    coming = clock_of(instance).count_between(now, now + within) if is_live else 0
     kept: list[Backup] = []
     going: list[Backup] = []
-    place = 0
-    for row in instance.backups.usable().order_by("-created_at"):
+    # As if what comes were as large as the last one.
+    place, total = coming, coming * (_own_bytes(usable[0]) if usable else 0)
+    for row in usable:
         if row.expires_at is not None:
-            goes = row.expires_at <= now
+            goes = row.expires_at <= now + within
         else:
-            days = plan.backup_keep_days
-            goes = plan.backup_keep is not None and place >= plan.backup_keep
-            goes |= days is not None and row.created_at < now - timedelta(days=days)
+            total += _own_bytes(row)
+            goes = _is_beyond(limits, row, place, total, now + within)
             place += 1
         (going if goes else kept).append(row)
-    is_live = instance.state != ServiceInstance.State.GONE
     if is_live and not kept and going:
         going.remove(going[0])
     return going[::-1]
 
 
-def _with_backups() -> list[ServiceInstance]:
-    rows = ServiceInstance.objects.filter(backups__state=_State.VERIFIED)
-    return list(rows.select_related("plan").distinct())
+def _is_beyond(
+    limits: Limits, row: Backup, place: int, total_bytes: int, at: datetime
+) -> bool:
+    """Whether it is too much, so many being newer and all of these taking so much."""
+    if limits.keep is not None and place >= limits.keep:
+        return True
+    if limits.days is not None and row.created_at < at - timedelta(days=limits.days):
+        return True
+    return limits.gib is not None and total_bytes > limits.gib * GIB
+
+
+def _own_bytes(row: Backup) -> int:
+    """Without the image below, which all share."""
+    return row.delta_bytes or 0
+
+
+def _expire(instance: ServiceInstance, going: list[Backup]) -> None:
+    """Let go those that nothing has begun to use meanwhile."""
+    with transaction.atomic():
+        # A restore is accepted under the same lock.
+        ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+        for backup in going:
+            if _is_free(backup):
+                with suppress(errors.ConcurrencyError):
+                    backup.move(_State.EXPIRING, only_from=(_State.VERIFIED,))
 
 
 def _is_free(backup: Backup) -> bool:
-    """Whether no container is made of it."""
-    rows = Container.objects.filter(host=backup.host, image=backup.reference)
-    return not rows.exclude(state=Container.State.GONE).exists()
+    """Whether no container is made of it, nor is to be."""
+    rows = Container.objects.filter(host=backup.host_id, image=backup.reference)
+    if rows.exclude(state=Container.State.GONE).exists():
+        return False
+    if backup.clones.filter(state=ServiceInstance.State.PROVISIONING).exists():
+        return False
+    restores = Operation.objects.unfinished().filter(
+        instance=backup.instance_id, kind=Kind.RESTORE
+    )
+    return all(row.request.get("backup") != str(backup.pk) for row in restores)
 
 
 def _compare(host: DockerHost) -> None:
@@ -87,46 +145,3 @@ def _compare(host: DockerHost) -> None:
         backup_images.compare(host)
     except errors.HostUnreachable as error:
         logger.warning("host=%s: its backups are not looked at: %s", host, error.detail)
-
-
-def _scheduled() -> list[ServiceInstance]:
-    wanted = Q(plan__backup_interval_h__isnull=False) | Q(plan__backup_on_bind=True)
-    rows = ServiceInstance.objects.filter(wanted, state=ServiceInstance.State.READY)
-    return [row for row in rows.select_related("plan", "container") if due(row)]
-
-
-def due(instance: ServiceInstance) -> str:
-    """What asks for a backup now, the plan's clock or a new binding; empty: nothing."""
-    now = timezone.now()
-    failed = instance.backups.filter(state=_State.FAILED)
-    if failed.filter(created_at__gt=now - RETRY_AFTER).exists():
-        return ""
-    if not back_up.is_possible(instance):
-        return ""
-    last = instance.backups.exclude(state=_State.FAILED).first()
-    if instance.plan.backup_on_bind and _is_bound_since(instance, last):
-        return Trigger.EVENT
-    hours = instance.plan.backup_interval_h
-    since = last.created_at if last else instance.created_at
-    is_time = hours is not None and since <= now - timedelta(hours=hours)
-    return Trigger.SCHEDULE if is_time else ""
-
-
-def _is_bound_since(instance: ServiceInstance, last: Backup | None) -> bool:
-    bound = instance.bindings.filter(state=ServiceBinding.State.READY)
-    if last is not None:
-        bound = bound.filter(created_at__gt=last.created_at)
-    return bound.exists()
-
-
-@transactions.repeated
-def _take_if_due(instance: ServiceInstance) -> None:
-    try:
-        with transaction.atomic():
-            # Of two workers that see it due, the second one sees the first one's row.
-            locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
-            trigger = due(locked)
-            if trigger:
-                back_up.accept(locked, trigger=trigger, actor=WORKER)
-    except errors.ConcurrencyError:
-        logger.info("instance=%s is busy: its backup waits", instance.pk)

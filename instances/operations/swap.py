@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 SETTLE_LIMIT_S = 20.0
 """How long to wait for the old database: a platform may wait for the answer."""
 STOP_LIMIT_S = 60
+STOPPING = "stopping the database"
+"""The step with which the outage begins."""
 READY_LIMIT_S = 600.0
 """A server that was not stopped in order reads much of its data first."""
 REPORT_S = 5.0
@@ -158,7 +160,7 @@ def _started(
 
 
 def stop(work: Work, former: Container) -> None:
-    work.step("stopping the database")
+    work.step(STOPPING)
     hosts.connect(former.host).stop(former.name, limit_s=STOP_LIMIT_S)
 
 

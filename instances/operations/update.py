@@ -64,8 +64,8 @@ def accept(
     maintenance_version, or as_planned, means: with the image and the limits that the
     plan has now. A repeat of the update that is under way gets its operation. Raise
     NotFound, InvalidRequest, UpdateNotSupported, MaintenanceInfoConflict, NoCapacity,
-    ConcurrencyError, and AsyncRequired for another image with an owner, who would
-    wait for it.
+    ConcurrencyError, and AsyncRequired for another image, or a backup before it, with
+    an owner, who would wait for it.
     """
     with transaction.atomic():
         instance = ServiceInstance.objects.get_live(guid)
@@ -89,14 +89,15 @@ def accept(
         if not changed:
             return instance, None
         is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
-        if owner and is_upgrade:
+        is_backed_up = _wants_backup(instance, is_upgrade=is_upgrade)
+        if owner and (is_upgrade or is_backed_up):
             raise errors.AsyncRequired
         _check_limits(instance, plan)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
         operation = Operation.objects.enqueue(
             Kind.UPDATE, instance, actor=actor, request=request, owner=owner
         )
-        if is_upgrade and instance.plan.backup_on_update:
+        if is_backed_up:
             back_up.record(operation, trigger=Trigger.EVENT)
         return instance, operation
 
@@ -149,6 +150,16 @@ def _needs_swap(instance: ServiceInstance, plan: ServicePlan) -> bool:
     )
 
 
+def _wants_backup(instance: ServiceInstance, *, is_upgrade: bool) -> bool:
+    """By the plan that it has, not by the one that it gets."""
+    plan, container = instance.plan, instance.container
+    if is_upgrade and plan.backup_on_upgrade:
+        return True
+    # Another plan is the way out of a full disk, and it touches no data.
+    is_stopped = container and container.disk_state == Container.DiskState.STOPPED
+    return plan.backup_on_update and not is_stopped and back_up.is_possible(instance)
+
+
 def _request(
     instance: ServiceInstance, plan: ServicePlan, wanted: dict[str, Any]
 ) -> dict[str, Any]:
@@ -188,6 +199,8 @@ def _perform(work: Work) -> None:
     container = instance.container
     assert container is not None
     plan = ServicePlan.objects.select_related("offering").get(pk=request["plan_id"])
+    # Before anything changes: it is what there is to go back to.
+    back_up.take_all(work, container)
     # In a container that is kept they have been set before it was stopped.
     if (
         request["parameters"] != instance.parameters
@@ -198,7 +211,6 @@ def _perform(work: Work) -> None:
         set_parameters(work, container, request["parameters"])
     if request["as_planned"] and _needs_swap(instance, plan):
         made_with = {name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)}
-        back_up.take_all(work, container)
         swap.swap(work, container, made_with, swap.OwnData())
     elif request["as_planned"]:
         work.step(f"setting the limits of plan {plan}")

@@ -151,7 +151,7 @@ class CommitContract:
         self.host.resume(spec.name)
 
     def test_mounts_are_named(self):
-        """F85: what a commit would leave out."""
+        """F85, F86: what a commit would leave out."""
         assert self.find(self.created()).mounts == ()
         for kind in ("volume", "tmpfs"):
             assert self.find(self.mounted(kind, DATA)).mounts == (DATA,)

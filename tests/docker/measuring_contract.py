@@ -7,6 +7,7 @@ import pytest
 
 from instances import errors
 from instances.containers import BROKER_LABEL
+from tests.docker import engine_under_test as real
 
 MIB = 2**20
 
@@ -18,6 +19,16 @@ class MeasuringContract:
         description = self.host.describe()
         assert description.engine_id
         assert description.memory_mb > 256
+
+    def test_an_image_tells_how_much_is_free(self):
+        """F92."""
+        for _ in range(2):
+            free = self.host.free_bytes(real.IMAGE, broker_id=self.broker_id)
+            assert free is not None and free > MIB
+
+    def test_an_image_that_is_not_there_tells_nothing(self):
+        nowhere = "brokersite/no-such:1"
+        assert self.host.free_bytes(nowhere, broker_id=self.broker_id) is None
 
     def size_of(self, name: str) -> int:
         return self.host.sizes(broker_id=self.broker_id)[name]
@@ -68,3 +79,5 @@ class MeasuringContract:
             host.stop("brokersite-test-nobody", limit_s=1)
         with pytest.raises(errors.HostUnreachable):
             host.sizes(broker_id=self.broker_id)
+        with pytest.raises(errors.HostUnreachable):
+            host.free_bytes(real.IMAGE, broker_id=self.broker_id)

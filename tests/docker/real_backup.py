@@ -82,6 +82,7 @@ class RealBackupContract(BackupContract, RealEngineContract):
                 thread.join()
 
     def test_a_backup_that_was_taken_under_writes_is_proved(self):
+        """F87."""
         user = self.created()
         self.session(user).write(user.database)
         for witness in (FIRST, SECOND):
@@ -190,7 +191,7 @@ class RealBackupContract(BackupContract, RealEngineContract):
         assert self.engine.inventory(restored, database, FIRST)["witness"] == 0
 
     def test_a_former_binding_stays_out_after_a_crash_at_any_moment(self):
-        """F98, I5: unbound since the backup must never work again."""
+        """F98, F99, I5: unbound since the backup must never work again."""
         user = self.created()
         self.session(user).write(user.database)
         image = self.committed()

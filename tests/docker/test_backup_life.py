@@ -93,7 +93,7 @@ class LifeOfBackups(Writing):
             self.session(unbound)
 
     def test_no_secret_is_in_a_backup(self):
-        """S18, S24, I14."""
+        """F93, S18, S24, I14."""
         ledger = self.session(self.binding)
         ledger.open()
         ledger.add(4711)

@@ -97,6 +97,8 @@ class Machine:
     """What describe() says otherwise than usual."""
     addresses: set[str] = field(default_factory=lambda: {"127.0.0.1"})
     ephemeral_ports: tuple[int, int] = (32768, 60999)
+    free_bytes: int | None = 100 * 2**30
+    """None: its images cannot tell."""
 
     def listed(self) -> dict[str, FakeImage]:
         """Docker hides an unnamed one that another is made of."""
@@ -283,6 +285,11 @@ class MemoryContainerHost(MemoryCommits):
             for container in self.machine.containers.values()
             if container.spec.labels.get(BROKER_LABEL) == broker_id
         }
+
+    @counted
+    def free_bytes(self, image: str, *, broker_id: str) -> int | None:
+        is_there = image in self.machine.images
+        return self.machine.free_bytes if is_there else None
 
     @counted
     def remove(self, name: str) -> None:

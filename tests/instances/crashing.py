@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from instances.models import Operation
+from instances.models import DockerHost, Operation
 from instances.operations.execution import run
 from tests.fakes import AFTER, BEFORE, Crash, drain, expire_leases
 from tests.instances.base import DomainTestCase
@@ -37,16 +37,25 @@ class CrashTestCase(DomainTestCase):
     def crash(self) -> None:
         raise Crash
 
+    def begun(self, start: Start, guid: str) -> Operation:
+        """Each has the same calls to make: nothing is remembered of the host."""
+        operation = start(guid)
+        DockerHost.objects.update(free_measured_at=None)
+        return operation
+
+    def forget(self, guid: str) -> None:
+        """Where many that were used would make the next ones slow."""
+
     def crashes(self, start: Start) -> Iterator[str]:
         """Crash and recover at each point; yield the guid that was used."""
-        operation = start("rehearsal")
+        operation = self.begun(start, "rehearsal")
         before = len(self.faults.calls)
         run(operation)
         drain()
         for number in range(1, len(self.faults.calls) - before + 1):
             for moment in (BEFORE, AFTER):
                 guid = f"i-{number}-{moment}"
-                operation = start(guid)
+                operation = self.begun(start, guid)
                 self.faults.on(None, self.crash, nth=number, moment=moment)
                 with self.subTest(number, moment=moment):
                     with pytest.raises(Crash):
@@ -54,3 +63,4 @@ class CrashTestCase(DomainTestCase):
                     expire_leases()
                     drain()
                     yield guid
+                    self.forget(guid)

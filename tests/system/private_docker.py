@@ -25,7 +25,8 @@ class PrivateDocker:
 
     _numbers = itertools.count()
 
-    def __init__(self) -> None:
+    def __init__(self, *, disk_mb: int = 0) -> None:
+        """With a disk of its own, if it is to be full one day."""
         number = (os.getpid() * 4 + next(self._numbers)) % 60000
         self.name = f"brokersite-t{number}"
         self._network = f"10.{192 + number // 16000}.{number // 64 % 250}"
@@ -34,6 +35,7 @@ class PrivateDocker:
         self.address = f"{self._network}.{first + 2}"
         self._outside, inside = f"bst{number}out", f"bst{number}in"
         self._inside = inside
+        self._disk_mb = disk_mb
         self.root = Path(tempfile.mkdtemp(prefix="brokersite-dockerd-", dir="/var/tmp"))
         self.url = f"unix://{self.root}/docker.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -50,6 +52,8 @@ class PrivateDocker:
         _run(*within, "addr", "add", f"{self.address}/30", "dev", inside)
         _run(*within, "link", "set", inside, "up")
         _run(*within, "link", "set", "lo", "up")
+        if self._disk_mb:
+            self._mount_disk()
         self.start()
         self._copy_image()
         return self
@@ -134,6 +138,14 @@ class PrivateDocker:
             return bool(self.api.ping())
         except (requests.RequestException, docker.errors.DockerException):
             return False
+
+    def _mount_disk(self) -> None:
+        disk, data = self.root / "disk.img", self.root / "data"
+        with disk.open("wb") as file:
+            file.truncate(self._disk_mb * 2**20)
+        data.mkdir()
+        _run("mkfs.ext4", "-q", "-m", "0", str(disk))
+        _run("mount", "-o", "loop", str(disk), str(data))
 
     def _copy_image(self) -> None:
         source = docker.APIClient("unix:///var/run/docker.sock", version="1.41")

@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 OFFERING = "7f1bd2a5-2c7e-4b0e-9d3f-0a6a3f6c1e01"
 PLAN = "7f1bd2a5-2c7e-4b0e-9d3f-0a6a3f6c1e11"
 IDS = {"service_id": OFFERING, "plan_id": PLAN}
+NUMBERS = {"mariadb": 1, "postgres": 2, "redis": 3}
+"""The offerings of catalog.yml are numbered, and their plans."""
 LEASE_S = 2
 T = TypeVar("T")
 PASSWORD = "a-login-for-tests-0123456789"
@@ -53,8 +55,14 @@ class Site:
         database_host: str = "127.0.0.1",
         web_workers: int = 2,
         environment: Mapping[str, str] | None = None,
+        engine: str = "mariadb",
     ) -> None:
         """The checker looks at docker_url; the environment may name another way."""
+        number = NUMBERS[engine]
+        self.ids = {
+            "service_id": f"{OFFERING[:-1]}{number}",
+            "plan_id": f"{PLAN[:-2]}{number}1",
+        }
         self.state = Path(tempfile.mkdtemp(prefix="brokersite-test-"))
         self.http_port = _free_port()
         self.docker_url = docker_url
@@ -82,7 +90,7 @@ class Site:
         # Tests that want standbys or backups ask for them.
         self.execute(
             "UPDATE instances_serviceplan"
-            " SET standby = 0, final_backup_days = 0, backup_on_update = 0"
+            " SET standby = 0, final_backup_days = 0, backup_on_upgrade = 0"
         )
         first_port = next(self._ranges)
         self.execute(
@@ -180,7 +188,7 @@ class Site:
             return Answer(error.code, json.load(error))
 
     def provision(self, guid: str) -> Answer:
-        body = IDS | {"organization_guid": "org", "space_guid": "space"}
+        body = self.ids | {"organization_guid": "org", "space_guid": "space"}
         path = f"/v2/service_instances/{guid}"
         return self.request("PUT", path, body, accepts_incomplete="true")
 
@@ -189,15 +197,15 @@ class Site:
 
     def bind(self, guid: str, binding: str = "b") -> Answer:
         path = f"/v2/service_instances/{guid}/service_bindings/{binding}"
-        return self.request("PUT", path, IDS)
+        return self.request("PUT", path, self.ids)
 
     def unbind(self, guid: str, binding: str = "b") -> Answer:
         path = f"/v2/service_instances/{guid}/service_bindings/{binding}"
-        return self.request("DELETE", path, **IDS)
+        return self.request("DELETE", path, **self.ids)
 
     def deprovision(self, guid: str) -> Answer:
         path = f"/v2/service_instances/{guid}"
-        return self.request("DELETE", path, accepts_incomplete="true", **IDS)
+        return self.request("DELETE", path, accepts_incomplete="true", **self.ids)
 
     def wait_until_finished(self, guid: str, *, limit_s: float = 60) -> str:
         """Poll as the platform does; return the state it ends in."""

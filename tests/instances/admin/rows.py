@@ -47,6 +47,12 @@ class ConsoleTestCase(TestCase):
         patcher = patch("instances.operations.hosts.connect", self.docker.connect)
         patcher.start()
         self.addCleanup(patcher.stop)
+        counting = patch(
+            "instances.engines.mariadb.MariaDB.inventory",
+            return_value={"tables": 4, "witness": 0},
+        )
+        counting.start()
+        self.addCleanup(counting.stop)
         self.user = get_user_model().objects.create_superuser("olga", password="x")
         self.client.force_login(self.user)
 

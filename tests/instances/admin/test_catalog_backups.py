@@ -34,7 +34,8 @@ class PolicyFields(FormTestCase):
         self.saved(self.plan, **CHANGES)
         plan = ServicePlan.objects.get()
         stored = [getattr(plan, name) for name in FIELDS]
-        assert stored == ["hot", 24, None, 30, 0, True, True, True]
+        known = [24, "", None, 30, None, 0, True, False, True, True]
+        assert stored == ["hot", *known]
 
     def test_what_was_not_typed_stays(self):
         before = ServicePlan.objects.values(*FIELDS).get()
@@ -47,6 +48,11 @@ class PolicyFields(FormTestCase):
             ("backup_method", ""),
             ("backup_interval_h", "0"),
             ("backup_interval_h", "745"),
+            ("backup_cron", "30 2 * *"),
+            ("backup_cron", "30 2 31 2 *"),
+            ("backup_cron", "*/30 * * * *"),
+            ("backup_cron", "0 30 2 * * *"),
+            ("backup_keep_gib", "0"),
             ("backup_keep", "0"),
             ("backup_keep_days", "0"),
             ("final_backup_days", "3651"),

@@ -36,6 +36,7 @@ class Editing(ConsoleTestCase):
             "port_min": 21000,
             "port_max": 22000,
             "memory_mb": 512,
+            "reserve_mb": 0,
         }
         assert self.save(**changes).status_code == 302
         self.host.refresh_from_db()

@@ -34,6 +34,8 @@ class PagesTestCase(ConsoleTestCase):
             reverse(f"{view}upgrade") + chosen,
             reverse(f"{view}back_up") + chosen,
             reverse("admin:instances_backup_restore", args=[self.rows[Backup].pk]),
+            reverse("admin:instances_backup_clone", args=[self.rows[Backup].pk]),
+            reverse(f"{view}backup_policy", args=[self.rows[ServiceInstance].pk]),
         ]
 
 
@@ -187,7 +189,12 @@ class HostileText(ConsoleTestCase):
                 instance, note=payload, problem=payload, requested_by=payload
             )
             urls = [change_url(row) for row in (instance, operation, backup)]
-            urls.append(reverse("admin:instances_backup_restore", args=[backup.pk]))
+            for what in ("restore", "clone"):
+                name = f"admin:instances_backup_{what}"
+                urls.append(reverse(name, args=[backup.pk]))
+            name = "admin:instances_serviceinstance_backup_policy"
+            urls.append(reverse(name, args=[instance.pk]))
+            urls.append(list_url(Backup, instance__id__exact=instance.pk))
             urls.append(list_url(Backup))
             urls += [change_url(row) for row in (instance.container, *_parts(instance))]
             urls += [list_url(type(row)) for row in (instance, operation)]

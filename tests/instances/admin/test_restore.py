@@ -17,6 +17,7 @@ from instances.models import (
     Backup,
     Container,
     Operation,
+    ServiceBinding,
     ServiceInstance,
 )
 from instances.operations import restore
@@ -25,7 +26,7 @@ from tests.instances.admin.rows import ConsoleTestCase
 
 
 def restores():
-    return Operation.objects.filter(kind="restore")
+    return Operation.objects.filter(kind="restore").exclude(state="succeeded")
 
 
 class RestoreTestCase(ConsoleTestCase):
@@ -38,6 +39,17 @@ class RestoreTestCase(ConsoleTestCase):
     def post(self, typed="abc123", **data):
         data = {"confirmation": typed, "is_safe": "on", **data}
         return self.client.post(self.url, data, follow=True)
+
+    def restored_before(self, *, seconds):
+        end = timezone.now()
+        step = {"at": (end - timedelta(seconds=seconds)).isoformat()}
+        rows.make_operation(
+            self.instance,
+            "restore",
+            steps=[{**step, "text": "stopping the database"}],
+            request={"backup": str(self.backup.pk)},
+            finished_at=end,
+        )
 
     def shown(self):
         return " ".join(self.text_of(self.url).split())
@@ -73,6 +85,13 @@ class Confirmation(RestoreTestCase):
         Container.objects.update(disk_bytes=100_000_000)
         at = timezone.now() - timedelta(hours=3, minutes=4, seconds=30)
         Backup.objects.update(taken_at=at, note="before the sale")
+        bindings = ServiceBinding.objects.order_by("guid")
+        bindings.filter(guid="binding-0").update(created_at=at - timedelta(days=1))
+        ended = rows.make_binding(self.instance, "ended", gone_at=timezone.now())
+        bindings.filter(pk=ended.pk).update(
+            state="gone", created_at=at - timedelta(days=1)
+        )
+        self.restored_before(seconds=2)
         port = self.instance.container.port
         for part in (
             f"{at:%Y-%m-%d}</span> <span>{at:%H:%M:%S}",
@@ -80,7 +99,11 @@ class Confirmation(RestoreTestCase):
             "3.0 MiB are copied",
             "about 100 ms at any size",
             f"alpha, port {port}",
-            "<dt>Bindings, as today</dt> <dd> 2 </dd>",
+            "2, 1 of them made since; 1 ended since stay out",
+            "<dt>Counted: tables</dt> <dd> 1 then, 4 now </dd>",
+            "<dt>Counted: rows</dt> <dd> 12 then, nobody answers now </dd>",
+            "<strong>about 1.0 s</strong>; 2.0 s at the last restore",
+            "<dt>On disk now</dt> <dd> 95 MiB </dd>",
             "before the sale",
             'name="is_safe" id="id_is_safe" checked',
             "the last 6 characters of its GUID",
@@ -99,6 +122,7 @@ class Confirmation(RestoreTestCase):
         assert "only a verified one" in response.content.decode()
 
     def test_one_on_another_host_leads_back(self):
+        """F101."""
         Backup.objects.update(host=rows.make_host("beta"))
         text = self.client.get(self.url, follow=True).content.decode()
         assert "it is on host beta" in text

@@ -2,12 +2,14 @@
 
 import pickle
 from datetime import timedelta
+from unittest import mock
 
+import pytest
 from django.utils import timezone
 
 from instances import errors
 from instances.models import Backup, Container, Operation, ServiceInstance
-from instances.operations import back_up
+from instances.operations import back_up, waiting
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
@@ -60,6 +62,22 @@ class TakingTest(BackupTestCase):
         with self.assertRaises(errors.ConcurrencyError):
             back_up.accept(instance, **OPERATOR)
         assert Backup.objects.count() == 1
+
+    def test_no_bind_reaches_a_database_that_is_being_committed(self):
+        """F88, I8: it waits a little, and then the platform tries again."""
+        instance = self.filled()
+        refused = []
+
+        def bind() -> None:
+            with pytest.raises(errors.ConcurrencyError):
+                self.accept_bind(instance, "b-2")
+            refused.append(True)
+
+        self.faults.on("commit", bind)
+        with mock.patch.object(waiting, "PATIENCE_S", 0.0):
+            assert self.backed_up(instance).state == "committed"
+        assert refused
+        self.bound(instance, "b-2")
 
     def test_a_commit_whose_answer_was_lost_is_found(self):
         """F36, F89: the image is there, and no second one is made."""

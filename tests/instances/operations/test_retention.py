@@ -1,4 +1,4 @@
-"""Which backups go, which are due, and which stay whatever the clock says."""
+"""Which backups go, and which stay whatever the clock says."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,11 +6,19 @@ from datetime import timedelta
 from django.utils import timezone
 
 from instances.containers import BACKUP_LABEL
-from instances.models import Backup, Container, Operation, ServiceInstance
+from instances.models import (
+    Backup,
+    BackupOverride,
+    Container,
+    Operation,
+    ServiceInstance,
+)
+from instances.operations import restore
 from instances.operations.proof import prove_next
-from instances.operations.retention import expired, sweep
+from instances.operations.retention import expired, going_soon, sweep
 from tests.fakes import drain
 from tests.instances.backups import BackupTestCase
+from tests.instances.base import ACTOR
 
 
 class RetentionTest(BackupTestCase):
@@ -57,6 +65,78 @@ class RetentionTest(BackupTestCase):
         sweep()
         assert len(self.images()) == 2
 
+    def test_those_go_that_are_too_large_together(self):
+        self.policy(backup_keep=None, backup_keep_gib=3)
+        instance = self.filled()
+        rows = self.several(4, instance=instance)
+        Backup.objects.update(delta_bytes=2**30)
+        sweep()
+        assert self.images() == {row.reference for row in rows[1:]}
+
+    def test_a_last_one_that_is_too_large_stays(self):
+        """F96."""
+        self.policy(backup_keep=None, backup_keep_gib=1)
+        instance = self.filled()
+        _, last = self.several(2, instance=instance)
+        Backup.objects.update(delta_bytes=5 * 2**30)
+        for _ in range(2):
+            sweep()
+        assert self.images() == {last.reference}
+
+    def test_an_operator_s_limits_go_before_the_plan_s(self):
+        self.policy(backup_keep=1)
+        instance, other = self.filled(), self.provisioned("i-2")
+        self.several(3, instance=instance)
+        self.several(3, instance=other)
+        BackupOverride.objects.create(instance=instance, retention="own", keep=2)
+        sweep()
+        assert instance.backups.usable().count() == 2
+        assert other.backups.usable().count() == 1
+
+    def test_no_limit_of_an_operator_s_takes_the_last_one(self):
+        """F96: an override cannot weaken what is never removed."""
+        instance = self.filled()
+        (row,) = self.several(1, instance=instance)
+        BackupOverride.objects.create(
+            instance=instance, retention="own", keep=1, keep_days=1, keep_gib=1
+        )
+        Backup.objects.update(
+            created_at=timezone.now() - timedelta(days=900), delta_bytes=2**40
+        )
+        sweep()
+        assert self.images() == {row.reference}
+
+    def test_what_goes_tonight_counts_what_comes_tonight(self):
+        self.policy(backup_keep=3, backup_interval_h=12)
+        instance = self.filled()
+        first, second, _ = self.several(3, instance=instance)
+        assert not going_soon()
+        ((whose, rows),) = going_soon(within=timedelta(hours=25))
+        assert (whose, rows) == (instance, [first, second])
+        sweep()
+        assert len(self.images()) == 3, "a preview removes nothing"
+
+    def test_one_that_is_to_be_restored_stays(self):
+        """F96: from the wish on."""
+        self.policy(backup_keep=1)
+        instance = self.filled()
+        old, _ = self.several(2, instance=instance)
+        restore.accept(old, actor=ACTOR, is_safe=False)
+        sweep()
+        assert old.reference in self.images()
+        drain()
+        sweep()
+        assert old.reference not in self.images()
+
+    def test_one_that_another_instance_begins_with_stays(self):
+        """F96."""
+        self.policy(backup_keep=1)
+        old, _ = self.several(2, instance=self.filled())
+        wish = {"restore_from": {"backup": str(old.pk)}}
+        self.accept_provision("i-2", parameters=wish)
+        sweep()
+        assert old.reference in self.images()
+
     def test_one_in_use_stays(self):
         """F96."""
         self.policy(backup_keep=1)
@@ -65,59 +145,6 @@ class RetentionTest(BackupTestCase):
         Container.objects.filter(pk=instance.container_id).update(image=old.reference)
         sweep()
         assert old.reference in self.images()
-
-
-class ScheduleTest(BackupTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        type(self.plan).objects.filter(pk=self.plan.pk).update(backup_interval_h=6)
-
-    def pass_hours(self, hours: float) -> None:
-        ago = timezone.now() - timedelta(hours=hours)
-        ServiceInstance.objects.update(created_at=ago)
-        Backup.objects.update(created_at=ago)
-
-    def test_one_is_taken_when_it_is_due_and_only_then(self):
-        self.filled()
-        sweep()
-        assert not Backup.objects.exists()
-        self.pass_hours(6.1)
-        for _ in range(3):
-            sweep()
-            drain()
-        backup = Backup.objects.get()
-        assert (backup.trigger, backup.requested_by) == ("schedule", "worker worker")
-        self.pass_hours(6.1)
-        sweep()
-        assert Backup.objects.count() == 2
-
-    def test_one_that_failed_is_soon_tried_again_but_not_at_once(self):
-        self.filled()
-        self.pass_hours(7)
-        sweep()
-        Backup.objects.update(state="failed")
-        drain()
-        sweep()
-        assert Backup.objects.count() == 1
-        self.pass_hours(0.3)
-        ServiceInstance.objects.update(created_at=timezone.now() - timedelta(hours=7))
-        sweep()
-        assert Backup.objects.count() == 2
-
-
-class BindTest(BackupTestCase):
-    def test_a_bind_asks_for_one_if_the_plan_says_so(self):
-        instance = self.filled()
-        sweep()
-        assert not Backup.objects.exists()
-        type(self.plan).objects.update(backup_on_bind=True)
-        for _ in range(3):
-            sweep()
-            drain()
-        assert Backup.objects.get().trigger == "event"
-        self.bound(instance, "b-2")
-        sweep()
-        assert Backup.objects.count() == 2
 
 
 class ImagesTest(BackupTestCase):
