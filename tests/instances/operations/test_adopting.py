@@ -9,6 +9,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
+from instances.models import container as container_rows
 from instances.operations.execution import run
 from tests.fakes import AFTER, BEFORE, Crash, drain, expire_leases
 from tests.instances.operations.test_standby import ADOPTER, StandbyTestCase
@@ -50,11 +51,11 @@ class AdoptTest(StandbyTestCase):
         """F64: both have seen the same row; the update decides."""
         first, second = Container.objects.order_by("created_at")
         winner = Container.objects.get(pk=first.pk)
-        with mock.patch.object(type(Container.objects.all()), "order_by") as ordered:
-            ordered.return_value = [winner]
+        with mock.patch.object(container_rows._READY, "rows") as seen:
+            seen.return_value = [winner]
             assert Container.objects.claim_standby(self.plan) == winner
             assert Container.objects.claim_standby(self.plan) is None
-            ordered.return_value = [first, second]
+            seen.return_value = [first, second]
             assert Container.objects.claim_standby(self.plan) == second
 
     def test_a_refused_wish_leaves_it_standing_by(self):
