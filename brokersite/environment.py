@@ -54,6 +54,8 @@ class Environment:
     operation_lease_s: int
     watchdog_s: int
     state_directory: Path
+    backup_upload_limit_mb: int
+    """What an uploaded backup may hold, unpacked."""
 
     @property
     def is_https(self) -> bool:
@@ -91,6 +93,9 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         operation_lease_s=reader.integer("OPERATION_LEASE_S", 30, low=2, high=3600),
         watchdog_s=reader.integer("WATCHDOG_S", 300, low=10, high=3600),
         state_directory=state_directory,
+        backup_upload_limit_mb=reader.integer(
+            "BACKUP_UPLOAD_LIMIT_MB", 20480, low=1, high=2**20
+        ),
     )
     reader.raise_if_wrong()
     return environment

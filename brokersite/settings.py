@@ -147,5 +147,6 @@ PUBLIC_URL = ENVIRONMENT.public_url
 FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
 ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker
 OPERATION_LEASE_S = ENVIRONMENT.operation_lease_s
+BACKUP_UPLOAD_LIMIT_MB = ENVIRONMENT.backup_upload_limit_mb
 WORKER_THREADS = ENVIRONMENT.worker_threads
 WATCHDOG_S = ENVIRONMENT.watchdog_s

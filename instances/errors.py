@@ -11,6 +11,8 @@
     ├── ConcurrencyError      another operation holds the resource
     ├── NoCapacity            no host has room
     ├── BackupRefused         a backup would not hold the data
+    ├── ArchiveRefused        a file is no backup, or not one to be taken in
+    ├── TransfersBusy         as many transfers as may are under way
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
     ├── ImageFailed           an image cannot be built or pulled
@@ -82,6 +84,14 @@ class NoCapacity(BrokerError):
 
 class BackupRefused(BrokerError):
     message = "A backup of this database would not hold its data."
+
+
+class ArchiveRefused(BrokerError):
+    message = "This file is not a backup that can be taken in."
+
+
+class TransfersBusy(BrokerError):
+    message = "Other transfers are under way here. Try again when one has ended."
 
 
 class ContainerFailed(BrokerError):

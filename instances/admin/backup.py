@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from instances.admin import backup_display as display
 from instances.admin import restore
-from instances.admin.base import ReadOnlyAdmin, Section, Tool, table
+from instances.admin.backup_transfer import Transfers
+from instances.admin.base import Section, Tool, table
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import age, isolated, link, mebibytes, moment, preformatted
 from instances.admin.operation import timeline
@@ -22,7 +23,7 @@ COMMAND = "admin/instances/section_command.html"
 
 
 @admin.register(Backup)
-class BackupAdmin(ReadOnlyAdmin):
+class BackupAdmin(Transfers):
     list_display = [
         "taken",
         "state_badge",
@@ -94,12 +95,13 @@ class BackupAdmin(ReadOnlyAdmin):
         return [*found, Section(f"Steps of the {name} operation", TIMELINE, steps)]
 
     def tools(self, request: HttpRequest, row: Backup) -> list[Tool]:
+        out = self.transfer_tools(request, row)
         is_ready = row.instance.state == ServiceInstance.State.READY
         is_usable = row.state == Backup.State.VERIFIED and is_ready
         if not is_usable or not self.has_operate_permission(request):
-            return []
+            return out
         url = reverse(f"admin:{restore.URL_NAME}", args=[row.pk])
-        return [Tool(url, "Restore…", is_dangerous=True)]
+        return [*out, Tool(url, "Restore…", is_dangerous=True)]
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)

@@ -1,13 +1,14 @@
 """What an operator can have done to service instances, each after a confirmation."""
 
+import uuid
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, reverse
 
-from instances.admin import back_up, deprovision, sharing, upgrade
+from instances.admin import back_up, deprovision, sharing, upgrade, upload
 from instances.admin.base import ConsoleAdmin, Tool
 from instances.admin.chosen import confirmation_url, to_confirmation
 from instances.models import ServiceInstance
@@ -20,6 +21,11 @@ class Actions(ConsoleAdmin):
         view = self.admin_site.admin_view
         return [
             path("back-up/", view(self.back_up_view), name=back_up.URL_NAME),
+            path(
+                "<uuid:pk>/upload-backup/",
+                view(self.upload_view),
+                name=upload.URL_NAME,
+            ),
             path("upgrade/", view(self.upgrade_view), name=upgrade.URL_NAME),
             path(
                 "deprovision/", view(self.deprovision_view), name=deprovision.URL_NAME
@@ -34,6 +40,8 @@ class Actions(ConsoleAdmin):
         if row.state == row.State.READY and not sharing.is_sharing(row):
             url = confirmation_url(back_up.URL_NAME, [row.pk])
             found.append(Tool(url, "Back up…"))
+            url = reverse(f"admin:{upload.URL_NAME}", args=[row.pk])
+            found.append(Tool(url, "Upload a backup…"))
         if row.is_behind:
             found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
         url = confirmation_url(deprovision.URL_NAME, [row.pk])
@@ -52,6 +60,9 @@ class Actions(ConsoleAdmin):
 
     def back_up_view(self, request: HttpRequest) -> HttpResponse:
         return back_up.confirm(request, self)
+
+    def upload_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return upload.view(request, self, pk)
 
     @admin.action(
         description="Upgrade the selected service instances…", permissions=["operate"]

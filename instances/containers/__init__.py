@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from instances import errors
+from instances.containers.backup_archives import Archive
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -32,6 +33,7 @@ __all__ = [
     "SCHEMES",
     "SOURCE_LABEL",
     "VERSION_LABEL",
+    "Archive",
     "ContainerHost",
     "ContainerSpec",
     "ContainerStatus",

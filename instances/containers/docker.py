@@ -23,6 +23,7 @@ from instances.containers.docker_api import lend
 from instances.containers.docker_archives import DockerArchives
 from instances.containers.docker_commits import DockerCommits
 from instances.containers.docker_images import DockerImages
+from instances.containers.docker_transfers import DockerTransfers
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -38,7 +39,7 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost(DockerArchives, DockerCommits):
+class DockerContainerHost(DockerArchives, DockerCommits, DockerTransfers):
     """A Docker Engine behind unix:// or tcp://."""
 
     def __init__(self, url: str, *, timeout_s: int = 30) -> None:

@@ -26,7 +26,7 @@ _REFERENCE = re.compile(r"\w[\w.:@-]*(/\w[\w.:@-]*)*", re.ASCII)
 """Wider than Docker's own rule, but nothing that would be another path of its API."""
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Docker's no; its text is the reason."""
 
 
@@ -69,11 +69,11 @@ class DockerImages:
                 )
                 headers = {"X-Registry-Auth": login} if login else {}
                 limits = (self._timeout_s, PULL_SILENCE_S)
-                for message in _messages(
+                for message in messages(
                     api, "images/create", limits, params=options, headers=headers
                 ):
                     progress.see(message)
-        except _Refused as error:
+        except Refused as error:
             raise errors.ImageFailed(
                 detail=f"{reference} cannot be pulled by {self._url}: {error}"
             ) from None
@@ -82,7 +82,7 @@ class DockerImages:
         progress = BuildProgress(report)
         try:
             with lend(self._url, timeout_s=self._timeout_s) as api:
-                for message in _messages(
+                for message in messages(
                     api,
                     "build",
                     (self._timeout_s, BUILD_SILENCE_S),
@@ -91,7 +91,7 @@ class DockerImages:
                     headers={"Content-Type": "application/x-tar"},
                 ):
                     progress.see(message)
-        except _Refused as error:
+        except Refused as error:
             lines = "\n".join([*progress.last_lines, str(error)])
             raise errors.ImageFailed(
                 detail=f"{build.reference} cannot be built by {self._url}:\n{lines}"
@@ -112,10 +112,10 @@ def _build_options(build: ImageBuild) -> dict[str, str]:
     return options
 
 
-def _messages(
+def messages(
     api: docker.APIClient, path: str, limits_s: tuple[int, int], **request: Any
 ) -> Iterator[Mapping[str, Any]]:
-    """Post and yield what Docker says, as it says it. Raise _Refused.
+    """Post and yield what Docker says, as it says it. Raise Refused.
 
     The limits are for connecting and for silence: docker-py's own calls know none
     for the latter. Whoever stops listening ends the work: the connection is closed.
@@ -123,16 +123,16 @@ def _messages(
     url = f"{api.base_url}/v{api.api_version}/{path}"
     with closing(api.post(url, stream=True, timeout=limits_s, **request)) as response:
         if not response.ok:
-            raise _Refused(_reason(response.text))
+            raise Refused(reason(response.text))
         for line in response.iter_lines():
             if line:
                 message = json.loads(line)
                 if "error" in message:
-                    raise _Refused(message["error"])
+                    raise Refused(message["error"])
                 yield message
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

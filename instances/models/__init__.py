@@ -2,6 +2,7 @@
 
 from instances.models.audit_event import WORKER, Actor, AuditEvent
 from instances.models.backup import Backup
+from instances.models.backup_copy import BackupCopy
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
@@ -17,6 +18,7 @@ __all__ = [
     "Actor",
     "AuditEvent",
     "Backup",
+    "BackupCopy",
     "Broker",
     "BrokerCredential",
     "Container",

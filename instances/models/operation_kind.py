@@ -10,6 +10,7 @@ class Kind(models.TextChoices):
     UNBIND = "unbind"
     BACK_UP = "back_up", "back up"
     RESTORE = "restore"
+    UPLOAD = "upload"
     EXPIRE = "expire"
     DEPROVISION = "deprovision"
 
@@ -18,6 +19,6 @@ EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
     Kind.DEPROVISION,
 )
-"""One at a time per service instance; the others are one at a time per binding."""
+"""One at a time per service instance. Others are per binding, if they have one."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.engines import get_engine, new_secret
 from instances.engines.base import read_inventory
-from instances.models import Backup, Container
+from instances.models import Backup, Container, DockerHost
 from instances.operations import hosts
 
 logger = logging.getLogger(__name__)
@@ -62,10 +62,13 @@ def prove(backup: Backup, *, is_stopping: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def scratch(backup: Backup) -> Iterator[Container]:
-    """A throw-away container of the backup, for a row's time; prolong() keeps it."""
+def scratch(backup: Backup, host: DockerHost | None = None) -> Iterator[Container]:
+    """A throw-away container of the backup, for a row's time; prolong() keeps it.
+
+    On another host if one is given, which has a copy.
+    """
     container = Container.objects.create(
-        host=backup.host,
+        host=host or backup.host,
         plan=backup.plan,
         engine=backup.engine,
         image=backup.reference,

@@ -98,12 +98,15 @@ def _scheduled() -> list[ServiceInstance]:
 def due(instance: ServiceInstance) -> str:
     """What asks for a backup now, the plan's clock or a new binding; empty: nothing."""
     now = timezone.now()
-    failed = instance.backups.filter(state=_State.FAILED)
+    failed = instance.backups.filter(state=_State.FAILED).exclude(
+        trigger=Trigger.UPLOAD
+    )
     if failed.filter(created_at__gt=now - RETRY_AFTER).exists():
         return ""
     if not back_up.is_possible(instance):
         return ""
-    last = instance.backups.exclude(state=_State.FAILED).first()
+    taken = instance.backups.exclude(trigger=Trigger.UPLOAD)
+    last = taken.exclude(state=_State.FAILED).first()
     if instance.plan.backup_on_bind and _is_bound_since(instance, last):
         return Trigger.EVENT
     hours = instance.plan.backup_interval_h

@@ -14,6 +14,8 @@ from tests.fakes.faults import counted
 class FakeImage:
     data: bytes
     labels: dict[str, str]
+    config: bytes = b""
+    """As it came in; empty for one that was made here."""
 
 
 class MemoryCommits:

@@ -25,6 +25,7 @@ from tests.fakes import proofs
 from tests.fakes.commits import FakeImage, MemoryCommits
 from tests.fakes.faults import Faults, counted
 from tests.fakes.images import MemoryImageStore, id_of
+from tests.fakes.transfers import MemoryTransfers
 
 IMAGE = "brokersite/mariadb:10.11"
 DATA = MariaDB.data_path
@@ -85,12 +86,14 @@ class Machine:
     foreign_images: set[str] = field(default_factory=set)
     """Images without the folder for another container's data."""
     is_down: bool = False
+    saving: int = 0
+    """How many images are being read."""
 
     def running(self) -> list[FakeContainer]:
         return [row for row in self.containers.values() if row.state == "running"]
 
 
-class MemoryContainerHost(MemoryCommits):
+class MemoryContainerHost(MemoryCommits, MemoryTransfers):
     """A connection to a Machine."""
 
     def __init__(self, machine: Machine) -> None:
