@@ -12,7 +12,7 @@ import requests
 
 from tests.system.site import wait_for
 
-IMAGE = "brokersite/mariadb:10.11"
+IMAGE = "brokersite/mariadb:10.11.2"
 
 
 class PrivateDocker:
