@@ -6,8 +6,9 @@ os.environ.
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ from instances.addresses import REFUSAL, is_insecure
 
 MYSQL_TAGS = {"mysql", "mariadb"}
 SHORTEST_PASSWORD = 12
+_REPOSITORY = re.compile(r"[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)+")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Environment:
     state_directory: Path
     backup_upload_limit_mb: int
     """What an uploaded backup may hold, unpacked."""
+    backup_registry: str
+    """Where operators may push backups: registry/path; empty: nowhere."""
+    backup_registry_username: str
+    backup_registry_password: str = field(repr=False)
 
     @property
     def is_https(self) -> bool:
@@ -96,6 +102,9 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         backup_upload_limit_mb=reader.integer(
             "BACKUP_UPLOAD_LIMIT_MB", 20480, low=1, high=2**20
         ),
+        backup_registry=reader.repository("BACKUP_REGISTRY"),
+        backup_registry_username=reader.text("BACKUP_REGISTRY_USERNAME", ""),
+        backup_registry_password=reader.text("BACKUP_REGISTRY_PASSWORD", ""),
     )
     reader.raise_if_wrong()
     return environment
@@ -153,6 +162,16 @@ class _Reader:
             self.complain(name, "is not a JSON object")
             return {}
         return value
+
+    def repository(self, name: str) -> str:
+        """As docker push takes it, without a tag."""
+        text = self.text(name, "").rstrip("/")
+        if text and not _REPOSITORY.fullmatch(text):
+            self.complain(
+                name, f"is {text!r}: give REGISTRY/PATH, such as r.example.com/backups"
+            )
+            return ""
+        return text
 
     def secret_key(self) -> str:
         key = self.text("SECRET_KEY", "")

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from instances import errors
-from instances.models import DockerHost, HostImage, Operation, Worker
-from instances.operations import prestage
+from instances.models import BackupCopy, DockerHost, HostImage, Operation, Worker
+from instances.operations import backup_copies, prestage
 from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.operations.disk import measure
 from instances.operations.execution import run
@@ -47,7 +47,7 @@ SWEEP_INTERVAL_S = 15.0
 
 
 class WorkerProcess:
-    """Threads that run operations, and four that look after everything else."""
+    """Threads that run operations, and some that look after everything else."""
 
     def __init__(self, threads: int) -> None:
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
@@ -88,6 +88,7 @@ class WorkerProcess:
             self._keep_standbys,
             self._keep_backups,
             self._prestage,
+            self._copy_backups,
         ]
         return [
             ("beat", self._beat, limit_s + BEAT_S),
@@ -167,6 +168,7 @@ class WorkerProcess:
         for owner in self._owners:
             Operation.objects.renew(owner)
         HostImage.objects.renew(self.name)
+        BackupCopy.objects.renew(self.name)
         self._stopping.wait(min(BEAT_S, settings.OPERATION_LEASE_S / 3))
 
     def _keep_house(self) -> None:
@@ -213,6 +215,7 @@ class WorkerProcess:
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_INTERVAL_S
             sweep()
+            backup_copies.sweep()
         if not prove_next(is_stopping=self._is_stopping):
             self._stopping.wait(BACKUP_POLL_S)
 
@@ -223,6 +226,14 @@ class WorkerProcess:
             self._stopping.wait(1.0)
         else:
             prestage.perform(image, is_stopping=self._is_stopping)
+
+    def _copy_backups(self) -> None:
+        """One at a time: each takes the network of two hosts."""
+        copy = BackupCopy.objects.claim_next(self.name)
+        if copy is None:
+            self._stopping.wait(1.0)
+        else:
+            backup_copies.perform(copy, is_stopping=self._is_stopping)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""
@@ -236,4 +247,6 @@ class WorkerProcess:
                 logger.warning("worker=%s hands back %s operations", owner, released)
         if "prestage" not in hung:
             HostImage.objects.release(self.name)
+        if "copy_backups" not in hung:
+            BackupCopy.objects.release(self.name)
         Worker.objects.filter(name=self.name).delete()

@@ -9,8 +9,8 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from instances.admin import backup_copies, restore
 from instances.admin import backup_display as display
-from instances.admin import restore
 from instances.admin.backup_transfer import Transfers
 from instances.admin.base import Section, Tool, table
 from instances.admin.catalog import PlanFilter
@@ -87,6 +87,8 @@ class BackupAdmin(Transfers):
                 empty="Nothing has been counted.",
             )
         ]
+        if backup_copies.shown(row):
+            found.append(backup_copies.section(row))
         if row.state == Backup.State.VERIFIED:
             content = {"command": display.command(row)}
             found.append(Section("As a new service instance", COMMAND, content))

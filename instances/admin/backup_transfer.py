@@ -18,12 +18,13 @@ from django.urls import path, reverse
 from django.utils.http import content_disposition_header
 
 from instances import errors
+from instances.admin import backup_copies
 from instances.admin import backup_display as display
 from instances.admin.base import ReadOnlyAdmin, Tool
 from instances.admin.chosen import confirmation, load, operator
 from instances.admin.html import change_url, mebibytes
 from instances.models import Backup
-from instances.operations import download
+from instances.operations import download, export
 
 URL_NAME = "instances_backup_off_host"
 TEMPLATE = "admin/instances/backup_off_host.html"
@@ -38,6 +39,9 @@ class Transfers(ReadOnlyAdmin):
             "off_host": self.off_host_view,
             "download": self.download_view,
             "checksum": self.checksum_view,
+            "export": self.export_view,
+            "copy": self.copy_view,
+            "remove_copy": self.remove_copy_view,
         }
         return [
             path(
@@ -78,6 +82,11 @@ class Transfers(ReadOnlyAdmin):
             size=mebibytes(backup.size_bytes),
             file_name=download.file_name(backup),
             is_known=download.is_known(backup),
+            copies=backup_copies.listing(backup),
+            headers=backup_copies.HEADERS,
+            copy_form=backup_copies.CopyForm(None, backup),
+            can_export=export.is_possible(backup),
+            dump_name=export.file_name(backup),
             file_size=mebibytes(backup.archive_bytes),
         )
 
@@ -103,6 +112,31 @@ class Transfers(ReadOnlyAdmin):
         )
         return as_file(response, f"{name}.sha256")
 
+    def export_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
+        backup = self._allowed(request, pk, method="POST")
+        try:
+            dump = export.accept(backup, actor=operator(request))
+        except errors.BrokerError as error:
+            return self._refused(request, backup, error)
+        response = StreamingHttpResponse(
+            dump, content_type=export.check(backup).media_type
+        )
+        response["Content-Length"] = str(dump.length)
+        return as_file(response, export.file_name(backup))
+
+    def copy_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        backup = self._allowed(request, pk, method="POST")
+        backup_copies.make(request, backup)
+        return self._back(backup)
+
+    def remove_copy_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        backup = self._allowed(request, pk, method="POST")
+        backup_copies.remove(request, backup)
+        return self._back(backup)
+
+    def _back(self, backup: Backup) -> HttpResponseRedirect:
+        return HttpResponseRedirect(reverse(f"admin:{URL_NAME}", args=[backup.pk]))
+
     def _allowed(
         self, request: HttpRequest, pk: uuid.UUID, *, method: str = ""
     ) -> Backup:
@@ -118,7 +152,7 @@ class Transfers(ReadOnlyAdmin):
         self, request: HttpRequest, backup: Backup, error: errors.BrokerError
     ) -> HttpResponseRedirect:
         messages.error(request, " ".join(dict.fromkeys((str(error), error.detail))))
-        return HttpResponseRedirect(reverse(f"admin:{URL_NAME}", args=[backup.pk]))
+        return self._back(backup)
 
 
 def as_file(response: HttpResponseBase, name: str) -> HttpResponseBase:

@@ -24,6 +24,7 @@ from instances.containers.images import (
     ImageStore,
     Report,
 )
+from instances.containers.registry import RegistryLogin, delete_manifest
 
 __all__ = [
     "BACKUP_LABEL",
@@ -41,8 +42,10 @@ __all__ = [
     "ImageBuild",
     "ImageStatus",
     "ImageStore",
+    "RegistryLogin",
     "Report",
     "connect",
+    "delete_manifest",
 ]
 
 SCHEMES: dict[str, Callable[..., ContainerHost]] = {

@@ -36,6 +36,8 @@ class ContainerSpec:
     """Whether Docker starts it again when it has ended by itself."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none: the image's own."""
+    entrypoint: tuple[str, ...] = ()
+    """In place of the image's own."""
 
 
 @dataclass(frozen=True)

@@ -273,6 +273,7 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
         "image": spec.image,
         "name": spec.name,
         "command": list(spec.command) or None,
+        "entrypoint": list(spec.entrypoint) or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
         "ports": [spec.port],

@@ -3,9 +3,15 @@
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
+from instances.containers.images import Report
+from instances.containers.registry import RegistryLogin
+
 
 class ImageTransfers(Protocol):
     """Every call raises HostUnreachable."""
+
+    def identity(self) -> str:
+        """What no other Docker Engine answers, whatever its address."""
 
     def save_image(self, reference: str) -> Generator[bytes]:
         """The image as chunks of a tar; closing it ends the host's work.
@@ -18,6 +24,31 @@ class ImageTransfers(Protocol):
 
         Layers that the host has may be left out. Raise ArchiveRefused.
         """
+
+    def push_image(
+        self,
+        reference: str,
+        repository: str,
+        tag: str,
+        *,
+        login: RegistryLogin,
+        report: Report,
+    ) -> str:
+        """Push it to the registry under that name; return its digest there.
+
+        Raise ImageMissing, or ImageFailed if the registry refuses.
+        """
+
+    def pull_image(
+        self,
+        repository: str,
+        digest: str,
+        reference: str,
+        *,
+        login: RegistryLogin,
+        report: Report,
+    ) -> None:
+        """Fetch what the registry has under the digest. Raise ImageFailed."""
 
     def layers(self, reference: str) -> tuple[str, ...]:
         """The digests of its layers, lowest first; none if there is no such image."""

@@ -187,3 +187,15 @@ def gathered(pieces: Iterator[bytes]) -> Generator[bytes]:
             waiting.clear()
     if waiting:
         yield bytes(waiting)
+
+
+def first_file(chunks: Iterator[bytes]) -> tuple[int, Generator[bytes]]:
+    """The size and the content of the one file that a tar holds.
+
+    Raise ArchiveRefused.
+    """
+    source = Source(chunks)
+    member = next_member(source)
+    if member is None or not member.is_file:
+        raise errors.ArchiveRefused("There is no such file.")
+    return member.size, source.stream(member.size)

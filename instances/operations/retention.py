@@ -44,7 +44,8 @@ def sweep() -> None:
     for backup in Backup.objects.leftover().select_related("host"):
         if _is_free(backup):
             backup_images.remove(backup, backup.reference)
-    for host in DockerHost.objects.filter(problem="", backups__isnull=False).distinct():
+    used = Q(backups__isnull=False) | Q(backup_copies__isnull=False)
+    for host in DockerHost.objects.filter(used, problem="").distinct():
         _compare(host)
     for instance in _scheduled():
         _take_if_due(instance)

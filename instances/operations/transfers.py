@@ -3,8 +3,8 @@
 import copy
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -38,13 +38,17 @@ class Slot:
                 _free.release()
 
 
-@contextmanager
-def kept(operation: Operation) -> Iterator[None]:
+def kept(operation: Operation) -> AbstractContextManager[None]:
     """Prolong its lease meanwhile, however long Docker or a browser says nothing."""
+    # A copy: the request's own thread writes to the other one.
+    return prolonging(copy.copy(operation).hold)
+
+
+@contextmanager
+def prolonging(prolong: Callable[[], None]) -> Iterator[None]:
+    """Call it now and then meanwhile, from a thread of its own."""
     is_over = threading.Event()
-    thread = threading.Thread(
-        target=_keep, args=(copy.copy(operation), is_over), daemon=True
-    )
+    thread = threading.Thread(target=_keep, args=(prolong, is_over), daemon=True)
     thread.start()
     try:
         yield
@@ -53,14 +57,14 @@ def kept(operation: Operation) -> Iterator[None]:
         thread.join()
 
 
-def _keep(operation: Operation, is_over: threading.Event) -> None:
+def _keep(prolong: Callable[[], None], is_over: threading.Event) -> None:
     try:
         while not is_over.wait(settings.OPERATION_LEASE_S / 3):
             try:
-                operation.hold()
+                prolong()
             except errors.LeaseLost:
                 return  # Whoever transfers finds out at its next step.
             except DatabaseError as error:
-                logger.warning("operation=%s is not prolonged: %s", operation.pk, error)
+                logger.warning("a transfer is not prolonged: %s", error)
     finally:
         connection.close()

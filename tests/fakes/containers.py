@@ -20,6 +20,7 @@ from instances.containers import (
     HostDescription,
     ImageBuild,
 )
+from instances.engines import exports
 from instances.engines.mariadb import MariaDB
 from tests.fakes import proofs
 from tests.fakes.commits import FakeImage, MemoryCommits
@@ -136,6 +137,8 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers):
             return
         if "PROVE" in container.spec.environment:
             return self._prove(container)
+        if container.spec.entrypoint:
+            return self._export(container)
         taken = {row.address for row in self.machine.running()}
         is_public = container.spec.publish_port is not None
         if is_public and container.address in taken | self.machine.strangers:
@@ -158,8 +161,17 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers):
         code = self.machine.failing_images.get(container.spec.image, 0)
         container.state, container.exit_code = "exited", code
         if not code:
+            container.take_in()
             question = container.spec.environment["PROVE"]
             container.log = proofs.log_of(container, question)
+
+    def _export(self, container: FakeContainer) -> None:
+        """It writes the rows of one database down, and ends."""
+        code = self.machine.failing_images.get(container.spec.image, 0)
+        container.state, container.exit_code = "exited", code
+        (database,) = container.spec.command
+        rows = container.databases[database]
+        container.files[exports.PATH] = "\n".join(rows).encode()
 
     @counted
     def stop(self, name: str, *, limit_s: int) -> None:

@@ -11,6 +11,8 @@ from instances import errors
 from tests.fakes.commits import FakeImage
 from tests.fakes.faults import counted
 
+REGISTRY: dict[str, FakeImage] = {}
+"""What has been pushed by whom ever; tests clear it."""
 BASE = b"what every image of this product begins with"
 
 
@@ -77,6 +79,10 @@ class MemoryTransfers:
     machine: Any
 
     @counted
+    def identity(self) -> str:
+        return str(id(self.machine))
+
+    @counted
     def save_image(self, reference: str) -> Generator[bytes]:
         image = self.machine.backups.get(reference)
         if image is None:
@@ -101,7 +107,7 @@ class MemoryTransfers:
         for entry in json.loads(found["manifest.json"]):
             config = json.loads(found[entry["Config"]])
             base, top = config["rootfs"]["diff_ids"]
-            if entry["Layers"][0] not in found and not self.count_known((base,)):
+            if entry["Layers"][0] not in found and not self._known((base,)):
                 raise errors.ArchiveRefused(detail="no such file")
             packed = found[entry["Layers"][1]]
             assert digest(packed) == top
@@ -112,11 +118,36 @@ class MemoryTransfers:
                 self.machine.backups[reference] = image
 
     @counted
+    def push_image(
+        self, reference: str, repository: str, tag: str, *, login: Any, report: Any
+    ) -> str:
+        report("pushing: 1 of 1 layers")
+        image = self.machine.backups.get(reference)
+        if image is None:
+            raise errors.ImageMissing(detail=f"{reference} is not there")
+        REGISTRY[f"{repository}@{id_of(image)}"] = image
+        return id_of(image)
+
+    @counted
+    def pull_image(
+        self, repository: str, digest: str, reference: str, *, login: Any, report: Any
+    ) -> None:
+        report("pulling: 1 of 1 layers")
+        image = REGISTRY.get(f"{repository}@{digest}")
+        if image is None:
+            raise errors.ImageFailed(detail="manifest unknown")
+        self.machine.backups[reference] = image
+
+    @counted
     def layers(self, reference: str) -> tuple[str, ...]:
         image = self.machine.backups.get(reference)
         return () if image is None else tuple(_layers(image))
 
+    @counted
     def count_known(self, layers: tuple[str, ...]) -> int:
+        return self._known(layers)
+
+    def _known(self, layers: tuple[str, ...]) -> int:
         """Each machine has the base if it has any image of the product."""
         has_base = bool(self.machine.images or self.machine.backups)
         whole = [tuple(_layers(image)) for image in self.machine.backups.values()]

@@ -1,15 +1,13 @@
 """What passes into and out of Docker as a file: rebuilt, bounded, never believed."""
 
-import copy
 import gzip
 import io
 import json
 import tarfile
-from itertools import chain
 
 import pytest
 
-from instances.containers import Archive, gzip_stream, layer_names, tar_stream
+from instances.containers import Archive, layer_names, tar_stream
 from instances.containers.backup_archives import DESCRIPTION
 from instances.errors import ArchiveRefused
 from tests.fakes import transfers
@@ -290,28 +288,3 @@ class TestBombs:
         archive, made = through(relabelled(packed.getvalue()))
         assert packed.getvalue() in files(made).values()
         assert archive.image_id
-
-
-class TestGzip:
-    def test_there_and_back(self):
-        packed = list(gzip_stream.packed(iter([b"a" * 10, b"b" * 10**6])))
-        found = b"".join(gzip_stream.unpacked(iter(packed)))
-        assert found == b"a" * 10 + b"b" * 10**6
-        assert b"".join(packed) == b"".join(gzip_stream.packed(iter([found])))
-
-    def test_what_is_not_packed_passes(self):
-        assert b"".join(gzip_stream.unpacked(iter([b"x", b"", b"yz"]))) == b"xyz"
-        assert b"".join(gzip_stream.unpacked(iter([]))) == b""
-
-    def test_a_bomb_comes_in_pieces(self):
-        bomb = gzip.compress(bytes(200 * 2**20), 9)
-        assert max(map(len, gzip_stream.unpacked(iter([bomb])))) <= gzip_stream.PIECE
-
-    def test_damage(self):
-        whole = gzip.compress(b"content" * 1000)
-        broken = copy.copy(bytearray(whole))
-        broken[len(broken) // 2] ^= 255
-        for content in (whole[:-1], whole + b"more", bytes(broken), whole[:3]):
-            for chunks in ([content], [bytes([one]) for one in content]):
-                with pytest.raises(ArchiveRefused):
-                    list(chain(gzip_stream.unpacked(iter(chunks))))

@@ -1,7 +1,6 @@
 """Backups off the host from the console: who may, what is sent, what is refused."""
 
 from typing import Any
-from unittest import mock
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -11,9 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from instances.admin.html import change_url
-from instances.models import AuditEvent, Backup
-from instances.operations import transfers
+from instances.models import AuditEvent, Backup, BackupCopy
+from instances.operations import export, transfers
+from tests.fakes import make_host
 from tests.instances.backups import BackupTestCase
+from tests.instances.base import ACTOR
 
 
 class TransferTestCase(BackupTestCase):
@@ -138,80 +139,96 @@ class Download(TransferTestCase):
         assert not AuditEvent.objects.filter(action="download backup").exists()
 
 
-class Upload(TransferTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        _, self.content = self.downloaded()
-        self.upload_url = reverse(
-            "admin:instances_serviceinstance_upload_backup", args=[self.instance.pk]
-        )
+class Export(TransferTestCase):
+    def test_is_a_whole_file(self):
+        response = self.client.post(self.url("export"))
+        content = b"".join(response.streaming_content)
+        assert response["Content-Length"] == str(len(content))
+        assert "mariadb-data-20" in response["Content-Disposition"]
+        assert content.decode() == self.binding.credentials["username"]
+        assert AuditEvent.objects.filter(action="export backup").count() == 1
+        assert len(self.world.containers()) == 1
 
-    def put(self, content: bytes | None = None, client: Any = None, **said: Any) -> Any:
-        return (client or self.client).put(
-            self.upload_url,
-            self.content if content is None else content,
-            content_type="application/octet-stream",
-            QUERY_STRING="&".join(f"{k}={v}" for k, v in {"days": 3, **said}.items()),
-        )
-
-    def uploads(self) -> Any:
-        return Backup.objects.filter(trigger="upload")
-
-    def test_the_form_is_where_the_instance_is(self):
-        assert self.upload_url in self.text_of(change_url(self.instance))
-        text = self.text_of(self.upload_url)
-        for part in ('type="file"', "upload.js", "csrfmiddlewaretoken", "20480 MiB"):
-            assert part in text
-
-    def test_the_body_becomes_a_backup(self):
-        response = self.put(note="moved")
-        assert response.status_code == 201, response.content
-        backup = self.uploads().get()
-        assert response.json() == {"url": change_url(backup)}
-        assert (backup.state, backup.note) == ("committed", "moved")
-        assert "uploaded" in self.text_of(change_url(backup)).lower()
-
-    def test_it_is_never_held_whole(self):
-        with mock.patch("django.http.HttpRequest.body", side_effect=AssertionError):
-            assert self.put().status_code == 201
-
-    def test_what_is_wrong_is_said(self):
-        for content, said, sentence in (
-            (b"nonsense" * 999, {}, "damaged, or not a tar"),
-            (self.content[:-9], {}, "not complete"),
-            (None, {"checksum": "0" * 64}, "checksum is another"),
-            (None, {"checksum": "xyz"}, "64 hexadecimal digits"),
-            (None, {"days": "x"}, "days: Enter a whole number"),
-            (b"", {}, "file: it is empty"),
-        ):
-            response = self.put(content, **said)
-            assert response.status_code == 422
-            assert sentence in response.json()["error"], response.content
-        assert not self.uploads().exclude(state="failed").exists()
-
-    def test_too_many_at_once_are_told_to_wait(self):
+    def test_who_goes_away_leaves_no_container(self):
+        self.backup.refresh_from_db()
+        dump = export.accept(self.backup, actor=ACTOR)
+        assert len(self.world.containers()) == 2
+        for _ in range(2):
+            dump.close()
+        assert len(self.world.containers()) == 1
         slots = [transfers.Slot() for _ in range(transfers.MOST)]
-        assert self.put().status_code == 503
         for slot in slots:
             slot.release()
 
-    def test_without_the_token(self):
-        """S45."""
-        client = Client(enforce_csrf_checks=True)
-        client.force_login(self.user)
-        assert self.put(client=client).status_code == 403
-        assert not self.uploads().exists()
+    def test_what_fails_is_a_sentence_and_leaves_nothing(self):
+        self.world.machine.failing_images[self.backup.reference] = 69
+        response = self.client.post(self.url("export"), follow=True)
+        assert "could not be dumped" in response.content.decode()
+        assert len(self.world.containers()) == 1
+
+    def test_its_container_is_reached_by_nobody_and_shows_no_secret(self):
+        """S18."""
+        self.backup.refresh_from_db()
+        dump = export.accept(self.backup, actor=ACTOR)
+        (made,) = [c for c in self.world.containers() if c.spec.entrypoint]
+        assert made.spec.publish_port is None
+        assert not made.spec.restarts
+        assert made.spec.command == (self.backup.database,)
+        dump.close()
 
     def test_staff_without_the_right(self):
         """S47."""
         self.become_viewer()
-        assert self.put().status_code == 403
-        assert self.client.get(self.upload_url).status_code == 403
-        assert self.upload_url not in self.text_of(change_url(self.instance))
-        assert not self.uploads().exists()
+        for name in ("export", "copy", "remove_copy"):
+            assert self.client.post(self.url(name)).status_code == 403
 
-    def test_an_instance_that_is_not_ready_leads_back(self):
-        self.instance.__class__.objects.update(state="failed")
-        response = self.client.get(self.upload_url)
-        assert response.status_code == 302
-        assert self.put().status_code == 422
+
+class Copies(TransferTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.other = make_host("two")
+
+    def make(self, where: object) -> str:
+        data = {"where": where}
+        response = self.client.post(self.url("copy"), data, follow=True)
+        return response.content.decode()
+
+    def test_one_is_asked_for_and_shown(self):
+        assert "The copy is recorded" in self.make(self.other.pk)
+        assert "There is such a copy already" in self.make(self.other.pk)
+        copy = BackupCopy.objects.get()
+        assert copy.requested_by == "operator olga"
+        for url in (self.url("off_host"), change_url(self.backup)):
+            assert change_url(self.other) in self.text_of(url)
+
+    def test_only_places_that_there_are(self):
+        for where in ("", "x", "99", self.host.pk, "registry"):
+            assert "Choose a host that there is" in self.make(where), where
+        assert not BackupCopy.objects.exists()
+
+    def test_the_registry_is_offered_if_there_is_one(self):
+        assert "registry" not in self.text_of(self.url("off_host")).replace(
+            "no registry", ""
+        )
+        with self.settings(BACKUP_REGISTRY="r.example.com/b"):
+            assert "registry r.example.com/b" in self.text_of(self.url("off_host"))
+            self.make("registry")
+        assert BackupCopy.objects.get().registry == "r.example.com/b"
+
+    def test_one_is_removed(self):
+        self.make(self.other.pk)
+        copy = BackupCopy.objects.get()
+        data = {"copy": copy.pk}
+        response = self.client.post(self.url("remove_copy"), data, follow=True)
+        assert "goes within a minute" in response.content.decode()
+        copy.refresh_from_db()
+        assert copy.state == "expiring"
+        for pk in ("", "x", "99999"):
+            data = {"copy": pk}
+            response = self.client.post(self.url("remove_copy"), data, follow=True)
+            assert "no such copy" in response.content.decode()
+
+    def test_what_went_wrong_is_shown(self):
+        self.make(self.other.pk)
+        BackupCopy.objects.update(state="failed", error="<b>no route</b>")
+        assert "&lt;b&gt;no route" in self.text_of(self.url("off_host"))

@@ -15,15 +15,15 @@ from instances.models import AuditEvent, Backup, Broker, Operation, ServiceInsta
 from instances.operations import (
     backup_description,
     download,
+    export,
     provision,
     restore,
     retention,
     transfers,
     upload,
 )
-from instances.operations.execution import run
 from instances.operations.proof import prove_next
-from tests.fakes import AFTER, BEFORE, WORKER, Crash, claim, drain, expire_leases
+from tests.fakes import drain
 from tests.fakes.transfers import tar
 from tests.instances.backups import BackupTestCase
 from tests.instances.base import ACTOR, IDS
@@ -87,6 +87,19 @@ class TakenIn(UploadTestCase):
         assert self.proved(backup).state == "verified"
         assert backup.operation.state == "succeeded"
         assert backup.operation.kind == "upload"
+
+    def test_nothing_of_the_uploaded_image_is_ever_run(self):
+        """It could print whatever a proof wants to read."""
+        backup = self.receive()
+        self.world.machine.failing_images[backup.reference] = 1
+        assert self.proved(backup).state == "verified"
+        started = [row.spec.image for row in self.world.containers()]
+        assert started == [self.plan.image]
+
+    def test_it_is_not_exported_by_its_own_image(self):
+        backup = self.proved(self.receive())
+        with pytest.raises(errors.InvalidRequest, match="it was uploaded"):
+            export.accept(backup, actor=ACTOR)
 
     def test_its_image_is_ours_by_name_and_label(self):
         """F134: what another broker has written on it is gone."""
@@ -247,58 +260,3 @@ class Refused(UploadTestCase):
         backup.refresh_from_db()
         with pytest.raises(errors.InvalidRequest, match="called dother"):
             restore.accept(backup, actor=ACTOR)
-
-
-class BrokenOff(UploadTestCase):
-    def test_the_browser_goes_away(self):
-        def pieces() -> Iterator[bytes]:
-            yield self.content[:2000]
-            raise errors.ArchiveRefused("The upload was broken off.")
-
-        with pytest.raises(errors.ArchiveRefused):
-            self.receive_pieces(pieces())
-        self.assert_nothing_came_in()
-
-    def test_a_bug_is_no_running_operation(self):
-        with pytest.raises(ZeroDivisionError):
-            self.receive_pieces(1 // 0 for _ in range(1))
-        self.assert_nothing_came_in()
-
-    def test_the_process_dies_before_and_after_docker_has_it(self):
-        """F89: a worker ends what nobody brings any more, and nothing is left."""
-        for moment in (BEFORE, AFTER):
-            self.faults.on("load_image", Crash(), moment=moment)
-            with pytest.raises(Crash):
-                self.receive()
-            expire_leases()
-            drain()
-            retention.sweep()
-        self.assert_nothing_came_in(2)
-
-    def test_a_worker_only_ends_it(self):
-        operation = upload.accept(self.instance, self.wish(), owner=OWNER, actor=ACTOR)
-        expire_leases()
-        run(claim(operation, WORKER))
-        operation.refresh_from_db()
-        assert operation.state == "failed"
-        assert "broken off" in operation.error
-        self.assert_nothing_came_in()
-
-    def test_a_deprovision_ends_it(self):
-        def pieces() -> Iterator[bytes]:
-            yield self.content[:50]
-            self.accept_deprovision(self.instance)
-            yield self.content[50:]
-
-        with pytest.raises(errors.LeaseLost):
-            self.receive_pieces(pieces())
-        drain()
-        retention.sweep()
-        assert Backup.objects.get().state == "failed"
-        assert self.world.machine.backups == {}
-
-    def test_a_host_that_goes_away(self):
-        self.faults.on("load_image", errors.HostUnreachable(detail="gone"))
-        with pytest.raises(errors.HostUnreachable):
-            self.receive()
-        self.assert_nothing_came_in()
