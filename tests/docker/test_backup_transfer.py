@@ -25,6 +25,8 @@ from tests.fakes import drain
 from tests.fakes import transfers as archives
 
 ROWS = set(range(25))
+pytestmark = pytest.mark.timeout(400)
+"""All of an image is packed, some times: minutes where many share two cores."""
 
 
 class TransferOfBackups:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0001_initial'),
+        ('instances', '0002_when_operations_ended'),
     ]
 
     operations = [
