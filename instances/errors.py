@@ -12,6 +12,8 @@
     ├── NoCapacity            no host has room
     ├── BackupRefused         a backup would not hold the data
     ├── DiskFull              the host's disk has no room for it
+    ├── ArchiveRefused        a file is no backup, or not one to be taken in
+    ├── TransfersBusy         as many transfers as may are under way
     ├── ContainerFailed       the database's container cannot run
     │   └── ImageMissing
     ├── ImageFailed           an image cannot be built or pulled
@@ -88,6 +90,14 @@ class BackupRefused(BrokerError):
 
 class DiskFull(BrokerError):
     message = "There is not enough room on the disk of the database's host."
+
+
+class ArchiveRefused(BrokerError):
+    message = "This file is not a backup that can be taken in."
+
+
+class TransfersBusy(BrokerError):
+    message = "Other transfers are under way here. Try again when one has ended."
 
 
 class ContainerFailed(BrokerError):

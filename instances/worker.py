@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from instances.crew import Crew, Job, Lanes
 from instances.host_keeping import HOUSEKEEPING_LIMITS, HostKeeping
-from instances.models import HostImage, Operation, Worker
-from instances.operations import prestage
+from instances.models import BackupCopy, HostImage, Operation, Worker
+from instances.operations import backup_copies, prestage
 from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.operations.execution import run
 from instances.operations.proof import prove_next
@@ -96,6 +96,7 @@ class WorkerProcess(HostKeeping):
             self._keep_standbys,
             self._keep_backups,
             self._prestage,
+            self._copy_backups,
         ]
         return [
             ("beat", self._beat, limit_s + BEAT_S),
@@ -215,6 +216,7 @@ class WorkerProcess(HostKeeping):
         for owner in self._lanes.owners():
             Operation.objects.renew(owner)
         HostImage.objects.renew(self.name)
+        BackupCopy.objects.renew(self.name)
         self._stopping.wait(min(BEAT_S, settings.OPERATION_LEASE_S / 3))
 
     def _keep_standbys(self) -> None:
@@ -225,6 +227,7 @@ class WorkerProcess(HostKeeping):
         if time.monotonic() > self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_INTERVAL_S
             sweep()
+            backup_copies.sweep()
         if not prove_next(is_stopping=self._is_stopping):
             self._stopping.wait(BACKUP_POLL_S)
 
@@ -235,6 +238,14 @@ class WorkerProcess(HostKeeping):
             self._stopping.wait(1.0)
         else:
             prestage.perform(image, is_stopping=self._is_stopping)
+
+    def _copy_backups(self) -> None:
+        """One at a time: each takes the network of two hosts."""
+        copy = BackupCopy.objects.claim_next(self.name)
+        if copy is None:
+            self._stopping.wait(1.0)
+        else:
+            backup_copies.perform(copy, is_stopping=self._is_stopping)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""
@@ -248,4 +259,6 @@ class WorkerProcess(HostKeeping):
                 logger.warning("worker=%s hands back %s operations", owner, released)
         if "prestage" not in hung:
             HostImage.objects.release(self.name)
+        if "copy_backups" not in hung:
+            BackupCopy.objects.release(self.name)
         Worker.objects.filter(name=self.name).delete()

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from brokersite import logs
-from brokersite.environment import database, docker, services
+from brokersite.environment import backups, database, docker, services
+from brokersite.environment.backups import BackupPlaces
 from brokersite.environment.docker import DockerEndpoint
 from brokersite.environment.reader import Reader
 
@@ -39,6 +40,7 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     database: dict[str, Any]
     docker: DockerEndpoint
+    backups: BackupPlaces
     allow_insecure_docker: bool
     operator: Login
     broker_login: Login
@@ -86,6 +88,7 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
             is_shared=bool(application) or index > 0,
         ),
         docker=docker.read(reader),
+        backups=backups.read(reader),
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
         operator=_login(reader, "ADMIN"),
         broker_login=_login(reader, "BROKER"),

@@ -13,7 +13,8 @@ SECRETS_NAME = "brokersite-secrets"
 SECRETS = (
     *("SECRET_KEY", "ENCRYPTION_KEYS", "DATABASE_URI", "DATABASE_CA"),
     *("ADMIN_USERNAME", "ADMIN_PASSWORD", "BROKER_USERNAME", "BROKER_PASSWORD"),
-    *("DOCKER_TLS_CA", "DOCKER_TLS_CERT", "DOCKER_TLS_KEY", "METRICS_PASSWORD"),
+    *("DOCKER_TLS_CA", "DOCKER_TLS_CERT", "DOCKER_TLS_KEY"),
+    *("METRICS_PASSWORD", "BACKUP_REGISTRY_PASSWORD"),
 )
 """What the secrets service may hold; a variable of that name wins."""
 MYSQL, POSTGRESQL = "mysql", "postgresql"

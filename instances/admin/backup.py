@@ -9,9 +9,16 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from instances.admin import (
+    backup_copies,
+    backup_filters,
+    backup_overview,
+    clone,
+    restore,
+)
 from instances.admin import backup_display as display
-from instances.admin import backup_filters, backup_overview, clone, restore
-from instances.admin.base import ReadOnlyAdmin, Section, Tool, table
+from instances.admin.backup_transfer import Transfers
+from instances.admin.base import Section, Tool, table
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
     NOTHING,
@@ -30,7 +37,7 @@ COMMAND = "admin/instances/section_command.html"
 
 
 @admin.register(Backup)
-class BackupAdmin(ReadOnlyAdmin):
+class BackupAdmin(Transfers):
     class Media:
         css = {"all": ["brokersite/backups.css"]}
 
@@ -108,6 +115,8 @@ class BackupAdmin(ReadOnlyAdmin):
                 empty="Nothing has been counted.",
             )
         ]
+        if backup_copies.shown(row):
+            found.append(backup_copies.section(row))
         if row.state == Backup.State.VERIFIED:
             content = {"command": display.command(row)}
             found.append(Section("As a new service instance", COMMAND, content))
@@ -122,11 +131,12 @@ class BackupAdmin(ReadOnlyAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def tools(self, request: HttpRequest, row: Backup) -> list[Tool]:
+        found = self.transfer_tools(request, row)
         is_usable = row.state == Backup.State.VERIFIED
         if not is_usable or not self.has_operate_permission(request):
-            return []
+            return found
         url = reverse(f"admin:{clone.URL_NAME}", args=[row.pk])
-        found = [Tool(url, "New service instance…")]
+        found.append(Tool(url, "New service instance…"))
         if row.instance.state == ServiceInstance.State.READY:
             url = reverse(f"admin:{restore.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Restore…", is_dangerous=True))

@@ -8,7 +8,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 
-from instances.admin import back_up, backup_policy, deprovision, sharing, upgrade
+from instances.admin import (
+    back_up,
+    backup_policy,
+    deprovision,
+    sharing,
+    upgrade,
+    upload,
+)
 from instances.admin.base import ConsoleAdmin, Tool
 from instances.admin.chosen import confirmation_url, to_confirmation
 from instances.models import ServiceInstance
@@ -26,6 +33,11 @@ class Actions(ConsoleAdmin):
                 view(self.backup_policy_view),
                 name=backup_policy.URL_NAME,
             ),
+            path(
+                "<uuid:pk>/upload-backup/",
+                view(self.upload_view),
+                name=upload.URL_NAME,
+            ),
             path("upgrade/", view(self.upgrade_view), name=upgrade.URL_NAME),
             path(
                 "deprovision/", view(self.deprovision_view), name=deprovision.URL_NAME
@@ -42,6 +54,8 @@ class Actions(ConsoleAdmin):
             found.append(Tool(url, "Back up…"))
             url = reverse(f"admin:{backup_policy.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Backup policy…"))
+            url = reverse(f"admin:{upload.URL_NAME}", args=[row.pk])
+            found.append(Tool(url, "Upload a backup…"))
         if row.is_behind:
             found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
         url = confirmation_url(deprovision.URL_NAME, [row.pk])
@@ -63,6 +77,9 @@ class Actions(ConsoleAdmin):
 
     def backup_policy_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return backup_policy.edit(request, self, pk)
+
+    def upload_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return upload.view(request, self, pk)
 
     @admin.action(
         description="Upgrade the selected service instances…", permissions=["operate"]

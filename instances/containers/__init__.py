@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from instances import errors
 from instances.containers.access import Access
+from instances.containers.backup_archives import Archive
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -26,6 +27,7 @@ from instances.containers.images import (
     ImageStore,
     Report,
 )
+from instances.containers.registry import RegistryLogin, delete_manifest
 
 __all__ = [
     "BACKUP_LABEL",
@@ -36,6 +38,7 @@ __all__ = [
     "SOURCE_LABEL",
     "VERSION_LABEL",
     "Access",
+    "Archive",
     "ContainerHost",
     "ContainerSpec",
     "ContainerStatus",
@@ -44,8 +47,10 @@ __all__ = [
     "ImageBuild",
     "ImageStatus",
     "ImageStore",
+    "RegistryLogin",
     "Report",
     "connect",
+    "delete_manifest",
     "is_failing",
 ]
 

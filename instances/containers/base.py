@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from instances.containers.image_transfers import ImageTransfers
 from instances.containers.images import ImageStore
 
 CONTAINER_LABEL = "brokersite.container"
@@ -88,7 +89,7 @@ class HostNetwork:
     """First and last of those that programs get who ask for any."""
 
 
-class ContainerHost(Protocol):
+class ContainerHost(ImageTransfers, Protocol):
     """One Docker Engine. Every call has a deadline and raises HostUnreachable."""
 
     @property

@@ -28,7 +28,7 @@ _REFERENCE = re.compile(r"\w[\w.:@-]*(/\w[\w.:@-]*)*", re.ASCII)
 """Wider than Docker's own rule, but nothing that would be another path of its API."""
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Docker's no; its text is the reason."""
 
 
@@ -72,11 +72,11 @@ class DockerImages:
                     api, auth.resolve_repository_name(name)[0]
                 )
                 headers = {"X-Registry-Auth": login} if login else {}
-                for message in _messages(
+                for message in messages(
                     api, "images/create", params=options, headers=headers
                 ):
                     progress.see(message)
-        except _Refused as error:
+        except Refused as error:
             raise errors.ImageFailed(
                 detail=f"{reference} cannot be pulled by {self._access}: {error}"
             ) from None
@@ -87,7 +87,7 @@ class DockerImages:
             with lend(
                 self._access, timeout_s=LONGEST_S, silence_s=BUILD_SILENCE_S
             ) as api:
-                for message in _messages(
+                for message in messages(
                     api,
                     "build",
                     params=_build_options(build),
@@ -95,7 +95,7 @@ class DockerImages:
                     headers={"Content-Type": "application/x-tar"},
                 ):
                     progress.see(message)
-        except _Refused as error:
+        except Refused as error:
             lines = "\n".join([*progress.last_lines, str(error)])
             raise errors.ImageFailed(
                 detail=f"{build.reference} cannot be built by {self._access}:\n{lines}"
@@ -116,26 +116,26 @@ def _build_options(build: ImageBuild) -> dict[str, str]:
     return options
 
 
-def _messages(
+def messages(
     api: docker.APIClient, path: str, **request: Any
 ) -> Iterator[Mapping[str, Any]]:
-    """Post and yield what Docker says, as it says it. Raise _Refused.
+    """Post and yield what Docker says, as it says it. Raise Refused.
 
     Whoever stops listening ends the work: the connection is closed.
     """
     url = f"{api.base_url}/v{api.api_version}/{path}"
     with closing(api.post(url, stream=True, **request)) as response:
         if not response.ok:
-            raise _Refused(_reason(response.text))
+            raise Refused(reason(response.text))
         for line in response.iter_lines():
             if line:
                 message = json.loads(line)
                 if "error" in message:
-                    raise _Refused(message["error"])
+                    raise Refused(message["error"])
                 yield message
 
 
-def _reason(text: str) -> str:
+def reason(text: str) -> str:
     try:
         return str(json.loads(text)["message"])
     except (ValueError, KeyError, TypeError):

@@ -2,6 +2,7 @@
 
 from instances.models.audit_event import WORKER, Actor, AuditEvent
 from instances.models.backup import Backup
+from instances.models.backup_copy import BackupCopy
 from instances.models.backup_override import BackupOverride
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
@@ -18,6 +19,7 @@ __all__ = [
     "Actor",
     "AuditEvent",
     "Backup",
+    "BackupCopy",
     "BackupOverride",
     "Broker",
     "BrokerCredential",

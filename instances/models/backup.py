@@ -43,6 +43,7 @@ class Trigger(models.TextChoices):
     EVENT = "event"
     RESTORE = "restore", "before a restore"
     DEPROVISION = "deprovision", "before the deprovision"
+    UPLOAD = "upload", "uploaded"
 
 
 class BackupQuerySet(models.QuerySet["Backup"]):
@@ -119,6 +120,13 @@ class Backup(StatefulModel):
     """Kept at least so long, then removed; null: as the plan's retention says."""
     gone_at = models.DateTimeField(null=True)
     """When its image was seen to be gone."""
+    origin = models.UUIDField(null=True, editable=False)
+    """The backup that it came out of as a file, perhaps another broker's."""
+    archive_sha256 = models.CharField(max_length=64, default="", db_default="")
+    """Of the file that its download is; empty until the first one has ended."""
+    archive_bytes = models.BigIntegerField(null=True)
+    archive_recipe = models.CharField(max_length=50, default="", db_default="")
+    """What made that file: another recipe would make another one."""
 
     objects = BackupQuerySet.as_manager()
 
@@ -140,7 +148,7 @@ class Backup(StatefulModel):
     @property
     def witness(self) -> str:
         """What the engine writes into the data just before the commit."""
-        return self.id.hex
+        return (self.origin or self.id).hex
 
     def claim(self, **changes: Any) -> None:
         """Take it for a proof. Raise LeaseLost if another worker has it."""

@@ -10,6 +10,7 @@ class Kind(models.TextChoices):
     UNBIND = "unbind"
     BACK_UP = "back_up", "back up"
     RESTORE = "restore"
+    UPLOAD = "upload"
     EXPIRE = "expire"
     DEPROVISION = "deprovision"
 
@@ -18,7 +19,7 @@ EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
     Kind.DEPROVISION,
 )
-"""One at a time per service instance; the others are one at a time per binding."""
+"""One at a time per service instance. Others are per binding, if they have one."""
 WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
 """What a platform wishes of an instance; a backup may be its operator's business."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)

@@ -10,8 +10,9 @@ import uuid
 from django.db.models.functions import Now
 
 from instances import errors
-from instances.models import Backup, Broker, DockerHost
-from instances.operations import hosts
+from instances.models import Backup, BackupCopy, Broker, DockerHost
+from instances.models.backup_copy import ENDED, UNDER_WAY
+from instances.operations import backup_places, hosts
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ def compare(host: DockerHost) -> None:
     rows = {
         row.reference: row for row in host.backups.filter(state__in=(*HELD, "missing"))
     }
+    copies = {
+        row.backup.reference: row
+        for row in host.backup_copies.wanted().select_related("backup")
+    }
     images = hosts.connect(host).list_backups(broker_id=str(Broker.this().broker_id))
     for reference, row in rows.items():
         if row.state in HELD and reference not in images:
@@ -34,9 +39,22 @@ def compare(host: DockerHost) -> None:
         elif row.state == _State.MISSING and reference in images:
             # Whatever has brought it back, it is proved anew.
             _note(row, _State.COMMITTED, "")
+    _look_at_copies(copies, images)
     for reference, label in images.items():
-        if reference not in rows:
+        if reference not in rows and reference not in copies:
             _settle(host, reference, label)
+
+
+def _look_at_copies(copies: dict[str, BackupCopy], images: dict[str, str]) -> None:
+    state = BackupCopy.State
+    for reference, copy in copies.items():
+        if reference in images:
+            BackupCopy.objects.filter(pk=copy.pk, state=state.READY).update(
+                checked_at=Now()
+            )
+        elif copy.state == state.READY:
+            logger.warning("copy=%s is gone", copy.pk)
+            copy.move(state.FAILED, only_from=(state.READY,), error=MISSING)
 
 
 def _note(row: Backup, state: str, problem: str) -> None:
@@ -54,13 +72,31 @@ def _settle(host: DockerHost, reference: str, label: str) -> None:
         row = None
     if row is None:
         logger.warning("host=%s image=%s has no row", host, reference)
+    elif row.host_id != host.pk:
+        _settle_elsewhere(row, host, reference)
     elif row.state in UNWANTED or _is_loser(row, reference):
         remove(row, reference)
 
 
+def _settle_elsewhere(row: Backup, host: DockerHost, reference: str) -> None:
+    """A copy that has failed or is not wanted; never one that nothing is known of."""
+    ended = row.copies.filter(host=host, state__in=ENDED).exists()
+    if not ended and row.state not in UNWANTED:
+        return
+    try:
+        if row.state in UNWANTED or not backup_places.is_own(row, host):
+            hosts.connect(host).remove_image(reference)
+    except errors.BrokerError as error:
+        logger.warning("image=%s does not go away: %s", reference, error.detail)
+
+
 def _is_loser(row: Backup, reference: str) -> bool:
-    """Of two commits of one backup; while it is being taken, either may get the tag."""
-    return reference != row.reference and row.state != _State.TAKING
+    """Of two commits of one backup; while it is being taken, either may get the tag.
+
+    A name for the registry that a push has left is one too, once that is over.
+    """
+    is_pushed = row.copies.filter(host=None, state__in=UNDER_WAY).exists()
+    return reference != row.reference and row.state != _State.TAKING and not is_pushed
 
 
 def remove(row: Backup, reference: str) -> None:

@@ -45,7 +45,8 @@ def clocked() -> QuerySet[Any]:
 
 def _with_moments(wanted: Q) -> QuerySet[Any]:
     """With .last_backup_at, .last_failed_at and .last_bound_at, each maybe None."""
-    backups = Backup.objects.filter(instance=OuterRef("pk")).order_by("-created_at")
+    own = Backup.objects.exclude(trigger=Trigger.UPLOAD)
+    backups = own.filter(instance=OuterRef("pk")).order_by("-created_at")
     failed = backups.filter(state=_State.FAILED).values("created_at")
     good = backups.exclude(state=_State.FAILED).values("created_at")
     bound = ServiceBinding.objects.filter(

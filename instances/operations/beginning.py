@@ -41,7 +41,7 @@ def find(
         mine = mine.filter(instance__guid=wanted["instance"])
     elif wanted["backup"] == "latest":
         raise errors.InvalidRequest(f"{_WHERE} instance: name it for its latest one.")
-    backup = _chosen(list(mine.order_by("-created_at")), wanted)
+    backup = _chosen(list(mine.order_by("-taken_at")), wanted)
     if backup is None:
         raise errors.InvalidRequest(
             f"{_WHERE} this organization and space have no such verified backup."

@@ -20,6 +20,7 @@ from instances.operations import (
     restore,
     unbind,
     update,
+    upload,
 )
 from instances.operations.work import Verb, Work
 
@@ -32,6 +33,7 @@ VERBS: dict[str, Verb] = {
     Kind.UNBIND: unbind.VERB,
     Kind.BACK_UP: back_up.VERB,
     Kind.RESTORE: restore.VERB,
+    Kind.UPLOAD: upload.VERB,
     Kind.EXPIRE: expire.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }

@@ -62,6 +62,14 @@ def proof_spec(container: Container, question: str) -> ContainerSpec:
     return replace(spec, environment={**spec.environment, "PROVE": question})
 
 
+def script_spec(
+    container: Container, entrypoint: tuple[str, ...], argument: str
+) -> ContainerSpec:
+    """A throw-away container that runs a script instead of the image's entrypoint."""
+    spec = unreachable_spec(container)
+    return replace(spec, entrypoint=entrypoint, command=(argument,))
+
+
 def unreachable_spec(container: Container) -> ContainerSpec:
     """A throw-away container: no port, no network, and never started twice."""
     return replace(_spec(container), publish_port=None, restarts=False)

@@ -6,8 +6,8 @@ around the commit. A worker that dies leaves a claim that runs out.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from django.db.models import F
 from django.db.models.functions import Now
@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.engines import get_engine, new_secret
 from instances.engines.base import read_inventory
-from instances.models import Backup, Container
+from instances.models import Backup, Container, DockerHost
+from instances.models.backup import Trigger
 from instances.operations import hosts
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 MOST_PROOFS = 3
 PROOF_LIMIT_S = 900.0
 POLL_S = 0.1
+HOLD_S = 5.0
 LOG_LINES = 200
 
 
@@ -46,7 +48,12 @@ def prove_next(*, is_stopping: Callable[[], bool] = lambda: False) -> bool:
 
 def prove(backup: Backup, *, is_stopping: Callable[[], bool]) -> None:
     """Find in the image what was counted. Raise ContainerFailed if it is not there."""
-    with scratch(backup) as container:
+    is_uploaded = backup.trigger == Trigger.UPLOAD
+    image = backup.plan.image if is_uploaded else backup.reference
+    with scratch(backup, image=image) as container:
+        _create(backup, container)
+        if is_uploaded:
+            _fill(backup, container)
         found = _counted(backup, container, is_stopping)
     compare(backup.inventory, found)
     backup.refresh_from_db(fields=["inventory"])
@@ -62,13 +69,16 @@ def prove(backup: Backup, *, is_stopping: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def scratch(backup: Backup, image: str = "") -> Iterator[Container]:
+def scratch(
+    backup: Backup, host: DockerHost | None = None, *, image: str = ""
+) -> Iterator[Container]:
     """A throw-away container of the backup, for a row's time; prolong() keeps it.
 
-    Of another image, it serves the making of the backup.
+    On another host if one is given, which has a copy. Of another image, it serves the
+    making of the backup, or the proof of an uploaded one.
     """
     container = Container.objects.create(
-        host=backup.host,
+        host=host or backup.host,
         plan=backup.plan,
         engine=backup.engine,
         image=image or backup.reference,
@@ -86,13 +96,43 @@ def scratch(backup: Backup, image: str = "") -> Iterator[Container]:
         hosts.remove_if_unwanted(container)
 
 
+def _create(backup: Backup, container: Container) -> None:
+    engine = get_engine(backup.engine)
+    question = engine.proof(backup.database, backup.witness)
+    hosts.connect(backup.host).create(hosts.proof_spec(container, question))
+
+
+def _fill(backup: Backup, container: Container) -> None:
+    """Give the product's own image the data that was uploaded.
+
+    The uploaded one could print whatever it likes: nothing of it is ever run.
+    """
+    host, engine = hosts.connect(backup.host), get_engine(backup.engine)
+    with scratch(backup) as uploaded:
+        host.create(hosts.unreachable_spec(uploaded))
+        with closing(host.read_archive(uploaded.name, engine.data_path)) as chunks:
+            coming = _kept(backup, (uploaded, container), chunks)
+            host.write_archive(container.name, engine.incoming_path, coming)
+
+
+def _kept(
+    backup: Backup, containers: Iterable[Container], chunks: Iterable[bytes]
+) -> Iterator[bytes]:
+    """The chunks; meanwhile nobody takes the proof or its containers away."""
+    held_at = time.monotonic()
+    for chunk in chunks:
+        if time.monotonic() - held_at > HOLD_S:
+            held_at = time.monotonic()
+            backup.hold()
+            for container in containers:
+                container.prolong()
+        yield chunk
+
+
 def _counted(
     backup: Backup, container: Container, is_stopping: Callable[[], bool]
 ) -> dict[str, int]:
     host = hosts.connect(backup.host)
-    engine = get_engine(backup.engine)
-    question = engine.proof(backup.database, backup.witness)
-    host.create(hosts.proof_spec(container, question))
     host.start(container.name)
     deadline = time.monotonic() + PROOF_LIMIT_S
     while (status := host.find(container.name)) and status.is_running:

@@ -24,7 +24,14 @@ from instances.models import (
 from instances.models.backup import Trigger
 from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
-from instances.operations import back_up, host_disk, hosts, proof, swap
+from instances.operations import (
+    back_up,
+    backup_places,
+    host_disk,
+    hosts,
+    proof,
+    swap,
+)
 from instances.operations.bind import user_of
 from instances.operations.in_place import apply_parameters
 from instances.operations.starting import wait_until_ready
@@ -33,7 +40,7 @@ from instances.operations.work import Verb, Work
 
 def find(instance: ServiceInstance, wanted: str) -> Backup:
     """The backup of that id, or the latest one. Raise InvalidRequest."""
-    usable = instance.backups.usable().order_by("-created_at")
+    usable = instance.backups.usable().order_by("-taken_at")
     rows = {str(row.pk): row for row in usable}
     backup = next(iter(rows.values()), None) if wanted == "latest" else rows.get(wanted)
     if backup is None:
@@ -73,10 +80,12 @@ def check(instance: ServiceInstance, backup: Backup) -> None:
             f"backup: it is {backup.get_state_display()}, and only a verified one "
             "can be restored."
         )
-    container = instance.container
-    if container is None or backup.host_id != container.host_id:
+    if instance.container is None:
+        raise errors.InvalidRequest("backup: the service instance has no database.")
+    if backup.database != instance.database:
         raise errors.InvalidRequest(
-            f"backup: it is on host {backup.host}, and the database is not."
+            f"backup: the database in it is called {backup.database}, and apps know "
+            f"theirs as {instance.database}: begin a new service instance with it."
         )
 
 
@@ -114,8 +123,9 @@ class FromBackup:
 def fill(work: Work, backup: Backup, successor: Container) -> None:
     """Put a backup's data into a created container, by way of a throw-away one."""
     host_disk.refuse_copy(backup, successor)
-    with proof.scratch(backup) as container:
-        hosts.connect(backup.host).create(hosts.unreachable_spec(container))
+    source = backup_places.holder(backup, near=successor.host)
+    with proof.scratch(backup, source) as container:
+        hosts.connect(source).create(hosts.unreachable_spec(container))
         swap.copy(work, container, successor, container.prolong)
 
 

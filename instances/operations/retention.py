@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from instances import errors
@@ -41,7 +41,8 @@ def sweep() -> None:
     for backup in Backup.objects.leftover().select_related("host"):
         if _is_free(backup):
             backup_images.remove(backup, backup.reference)
-    for host in DockerHost.objects.filter(problem="", backups__isnull=False).distinct():
+    used = Q(backups__isnull=False) | Q(backup_copies__isnull=False)
+    for host in DockerHost.objects.filter(used, problem="").distinct():
         _compare(host)
     backup_schedule.take_due()
 

@@ -263,3 +263,18 @@ class LogsAndMetricsTest(SimpleTestCase):
         assert load().watchdog_s == 300
         assert load(WATCHDOG_S="60").watchdog_s == 60
         assert "WATCHDOG_S" in refusal(WATCHDOG_S="1")
+
+
+class Backups(SimpleTestCase):
+    def test_a_registry_is_named_as_docker_push_takes_it(self):
+        for name in ("r.example.com/a", "127.0.0.1:5000/a/b-c", "r.example.com/a/"):
+            assert load(BACKUP_REGISTRY=name).backups.registry == name.rstrip("/")
+        assert load().backups.registry == ""
+
+    def test_what_is_no_registry_is_named(self):
+        for name in ("r.example.com", "https://r.example.com/a", "R/a", "r/a:tag"):
+            assert "BACKUP_REGISTRY is" in refusal(BACKUP_REGISTRY=name), name
+
+    def test_its_password_is_not_shown(self):
+        """S20."""
+        assert "hush" not in repr(load(BACKUP_REGISTRY_PASSWORD="hush"))

@@ -21,7 +21,7 @@ from instances.engines import Endpoint, Engine
 from tests.ports import SLOT, SLOTS
 
 IMAGES = {
-    "mariadb": "brokersite/mariadb:10.11",
+    "mariadb": "brokersite/mariadb:10.11.2",
     "postgres": "brokersite/postgres:15",
     "redis": "brokersite/redis:7.0",
     "generic": "brokersite/memcached:1.6",

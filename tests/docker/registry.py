@@ -12,7 +12,7 @@ from typing import Any
 CONFIG = """
 version: 0.1
 log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
+storage: {{filesystem: {{rootdirectory: {folder}}}, delete: {{enabled: {deletes}}}}}
 http: {{addr: "{address}"}}
 """
 
@@ -25,6 +25,9 @@ def is_missing() -> bool:
 class Registry:
     """Use as a context manager; `address` is how its images' names begin."""
 
+    def __init__(self, *, deletes: bool = False) -> None:
+        self._deletes = str(deletes).lower()
+
     def __enter__(self) -> "Registry":
         self._folder = Path(tempfile.mkdtemp(prefix="brokersite-registry-"))
         with socket.socket() as probe:
@@ -32,7 +35,11 @@ class Registry:
             port = probe.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
         config = self._folder / "config.yml"
-        config.write_text(CONFIG.format(folder=self._folder, address=self.address))
+        config.write_text(
+            CONFIG.format(
+                folder=self._folder, address=self.address, deletes=self._deletes
+            )
+        )
         self._process = subprocess.Popen(["docker-registry", "serve", str(config)])
         deadline = time.monotonic() + 30
         while not self._answers(port):

@@ -18,6 +18,8 @@ class FakeImage:
     """The unnamed image that it is made of."""
     is_torn: bool = False
     """Its files are of different moments."""
+    config: bytes = b""
+    """As it came in; empty for one that was made here."""
 
 
 class MemoryCommits:

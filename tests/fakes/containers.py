@@ -22,11 +22,13 @@ from instances.containers import (
     HostNetwork,
     ImageBuild,
 )
+from instances.engines import exports
 from instances.engines.mariadb import MariaDB
 from tests.fakes import hot, proofs
 from tests.fakes.commits import FakeImage, MemoryCommits
 from tests.fakes.faults import Faults, counted
 from tests.fakes.images import MemoryImageStore, id_of
+from tests.fakes.transfers import MemoryTransfers
 
 IMAGE = "brokersite/mariadb:10.11"
 DATA = MariaDB.data_path
@@ -99,6 +101,8 @@ class Machine:
     ephemeral_ports: tuple[int, int] = (32768, 60999)
     free_bytes: int | None = 100 * 2**30
     """None: its images cannot tell."""
+    saving: int = 0
+    """How many images are being read."""
 
     def listed(self) -> dict[str, FakeImage]:
         """Docker hides an unnamed one that another is made of."""
@@ -114,7 +118,7 @@ class Machine:
         return [row for row in self.containers.values() if row.state == "running"]
 
 
-class MemoryContainerHost(MemoryCommits):
+class MemoryContainerHost(MemoryCommits, MemoryTransfers):
     """A connection to a Machine."""
 
     def __init__(self, machine: Machine, *, engine_id: str = "") -> None:
@@ -178,6 +182,8 @@ class MemoryContainerHost(MemoryCommits):
             return self._prove(container)
         if container.spec.beside:
             return self._copy(container)
+        if container.spec.entrypoint:
+            return self._export(container)
         taken = {row.address for row in self.machine.running()}
         is_public = container.spec.publish_port is not None
         if is_public and container.address in taken | self.machine.strangers:
@@ -201,6 +207,7 @@ class MemoryContainerHost(MemoryCommits):
         code = code or int(container.is_torn)
         container.state, container.exit_code = "exited", code
         if not code:
+            container.take_in()
             question = container.spec.environment["PROVE"]
             container.log = proofs.log_of(container, question)
 
@@ -213,6 +220,14 @@ class MemoryContainerHost(MemoryCommits):
         container.log = "copied"
         data = pickle.dumps((server.databases, server.users))
         container.databases, container.users = pickle.loads(data)  # noqa: S301
+
+    def _export(self, container: FakeContainer) -> None:
+        """It writes the rows of one database down, and ends."""
+        code = self.machine.failing_images.get(container.spec.image, 0)
+        container.state, container.exit_code = "exited", code
+        (database,) = container.spec.command
+        rows = container.databases[database]
+        container.files[exports.PATH] = "\n".join(rows).encode()
 
     @counted
     def stop(self, name: str, *, limit_s: int) -> None:

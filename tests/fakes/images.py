@@ -8,6 +8,7 @@ from typing import Any
 
 from instances import errors
 from instances.containers import ImageBuild, ImageStatus, Report
+from tests.fakes import transfers
 from tests.fakes.faults import counted
 
 
@@ -26,7 +27,7 @@ class MemoryImageStore:
         backup = self.machine.backups.get(reference)
         if backup is not None:
             size = 200_000_000 + len(backup.data)
-            return ImageStatus(reference, f"sha256:{reference}", size, 6)
+            return ImageStatus(reference, transfers.id_of(backup), size, 6)
         if reference not in self.machine.images:
             return None
         build = self.machine.built.get(reference)

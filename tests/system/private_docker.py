@@ -14,7 +14,7 @@ import requests
 
 from tests.system.site import wait_for, wait_until_stopped
 
-IMAGE = "brokersite/mariadb:10.11"
+IMAGE = "brokersite/mariadb:10.11.2"
 
 
 class PrivateDocker:

@@ -12,7 +12,7 @@ import pytest
 from tests.system.mariadb_client import Writer, users
 from tests.system.site import OFFERING, Site, can_log_in, wait_for, wait_until_stopped
 
-OLD = "brokersite/mariadb:10.11"
+OLD = "brokersite/mariadb:10.11.2"
 NEW = f"brokersite/mariadb:upgrade-{uuid.uuid4().hex[:12]}"
 CALLS = (
     "create",

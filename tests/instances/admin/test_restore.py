@@ -121,11 +121,15 @@ class Confirmation(RestoreTestCase):
         assert response.redirect_chain[0][0] == change_url(self.backup)
         assert "only a verified one" in response.content.decode()
 
-    def test_one_on_another_host_leads_back(self):
-        """F101."""
-        Backup.objects.update(host=rows.make_host("beta"))
+    def test_one_whose_database_has_another_name_leads_back(self):
+        """An uploaded one's: apps would look for theirs in vain."""
+        Backup.objects.update(database="dother")
         text = self.client.get(self.url, follow=True).content.decode()
-        assert "it is on host beta" in text
+        assert "the database in it is called dother" in text
+
+    def test_one_on_another_host_can_be_restored(self):
+        Backup.objects.update(host=rows.make_host("beta"))
+        assert "3.0 MiB are copied" in self.shown()
 
     def test_one_that_there_is_not(self):
         url = reverse("admin:instances_backup_restore", args=[uuid.uuid4()])
