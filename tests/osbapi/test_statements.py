@@ -75,7 +75,7 @@ class StatementsTest(Platform, TransactionTestCase):
             assert self.unbind().status_code == 200
 
     def test_a_provision(self):
-        with self.costs(statements=10, commits=1):
+        with self.costs(statements=11, commits=1):
             assert self.put("i-2").status_code == 202
 
     def test_a_second_host_costs_a_bind_nothing(self):
