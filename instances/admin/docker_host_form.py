@@ -80,6 +80,10 @@ class DockerHostForm(forms.ModelForm):
             },
             "port_min": _PORT_ERRORS,
             "port_max": _PORT_ERRORS,
+            "reserve_mb": dict.fromkeys(
+                ("required", "invalid", "min_value"),
+                "Give the MiB that backups leave free, 0 for none.",
+            ),
             "memory_mb": dict.fromkeys(
                 ("required", "invalid", "min_value"),
                 "Give the MiB that all databases together may have, 0 for none.",
