@@ -1,13 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint bench requirements
+.PHONY: help run demo test test-databases lint bench requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
+ON_DATABASES := tests/databases tests/osbapi tests/instances tests/brokersite tests/contract
 # A production-like environment: https, and keys that protect nothing.
 CHECK := PUBLIC_URL=https://broker.example.com DATABASE_PATH=:memory: SECRET_KEY=lint-$$(seq -s x 40) ENCRYPTION_KEYS=bm90LWEtc2VjcmV0LWtleS1mb3ItbGludC1vbmx5LSE=
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run:  ## Run brokersite on this machine: http://127.0.0.1:8000/
 	@bin/run
@@ -20,6 +21,12 @@ test:  ## Run the tests, some of ARGS="-k provision"
 	@bin/ensure-docker
 	@bin/build-images
 	.venv/bin/pytest --numprocesses 3 --dist loadscope $(ARGS)
+
+test-databases:  ## Run what concerns the broker's own database on MariaDB and on PostgreSQL
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images mariadb postgres
+	$(PYTHON) -m tests.databases.server mariadb,postgres .venv/bin/pytest -q --timeout=300 $(or $(ARGS),$(ON_DATABASES))
 
 lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	@bin/ensure-venv dev

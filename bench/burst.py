@@ -28,7 +28,7 @@ def measure(rounds: int) -> Iterator[Row]:
         for plan in load():
             took: list[float] = []
             floor: list[float] = []
-            for _ in range(1 + rounds // ROUNDS_PER_REPEAT):
+            for _ in range(max(1, rounds // ROUNDS_PER_REPEAT)):
                 took.append(_time_broker(site, plan))
                 floor.append(min(_time_floor(docker, plan, n) for n in SIDE_BY_SIDE))
             yield from _rows(plan.engine, took, floor)

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 STANDBYS = 1
 """As in the shipped catalog."""
 
+NO_BACKUP = {"final_backup_days": 0}
+"""A deletion is measured beside a removal; its last backup is bench/backup.py's."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -54,8 +57,14 @@ def catalog(*, standbys: int) -> str:
         {
             "id": offering["id"],
             "plans": [
-                {"id": plan["id"], "standby": standbys},
-                {**plan, "id": _twin(plan["id"]), "name": "cold", "standby": 0},
+                {"id": plan["id"], "standby": standbys, **NO_BACKUP},
+                {
+                    **plan,
+                    "id": _twin(plan["id"]),
+                    "name": "cold",
+                    "standby": 0,
+                    **NO_BACKUP,
+                },
             ],
         }
         for offering, plan in _entries()

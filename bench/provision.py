@@ -42,7 +42,8 @@ def _rows(engine: str, values: Values) -> Iterator[Row]:
         name = f"create-service to first query, {kind}"
         yield Row(name, engine, values[kind], values["floor"], aim=aim)
         yield Row(f"create-service, {kind}", engine, values[f"{kind}: create"])
-    yield Row("delete-service", engine, values["delete"], values["delete floor"])
+    name = "delete-service, no final backup"
+    yield Row(name, engine, values["delete"], values["delete floor"])
 
 
 def _time_broker(site: Site, plan: Plan, kind: str, values: Values) -> None:

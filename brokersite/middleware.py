@@ -17,6 +17,8 @@ from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
 from whitenoise import middleware as whitenoise
 
+from osbapi.fresh import Fresh
+
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -56,6 +58,19 @@ class EncodedPathMiddleware:
                 sent = urlsplit(sent).path
             request.path_info = sent or quote(request.path_info, safe="/")
         return self._get_response(request)
+
+
+class ForgetMiddleware:
+    """Have what the console may have changed count in this process at once."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        if request.method not in ("GET", "HEAD") and not is_platform(request):
+            Fresh.forget_all()
+        return response
 
 
 def _browser_only(base: type) -> type:

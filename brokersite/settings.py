@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
     "brokersite.traffic.TrafficMiddleware",
     "brokersite.middleware.EncodedPathMiddleware",
+    "brokersite.middleware.ForgetMiddleware",
     "brokersite.middleware.SecurityMiddleware",
     "brokersite.middleware.WhiteNoiseMiddleware",
     "brokersite.middleware.CSPMiddleware",
@@ -145,6 +146,8 @@ SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url
 FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
+FIRST_OPERATOR = dataclasses.asdict(ENVIRONMENT.operator)
+FIRST_BROKER_LOGIN = dataclasses.asdict(ENVIRONMENT.broker_login)
 ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker
 OPERATION_LEASE_S = ENVIRONMENT.operation_lease_s
 WORKER_THREADS = ENVIRONMENT.worker_threads

@@ -42,15 +42,17 @@ class TrafficMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started_at = time.perf_counter()
         response = self._get_response(request)
-        match, method = request.resolver_match, request.method
-        count, observe = _series(
-            match.route if match else "",
-            method if method in METHODS else "other",
-            response.status_code,
-        )
-        count()
-        observe(time.perf_counter() - started_at)
+        match, took_s = request.resolver_match, time.perf_counter() - started_at
+        route = match.route if match else ""
+        note(route, request.method, response.status_code, took_s)
         return response
+
+
+def note(route: str, method: str | None, status: int, took_s: float) -> None:
+    """Count an answer."""
+    count, observe = _series(route, method if method in METHODS else "other", status)
+    count()
+    observe(took_s)
 
 
 @cache

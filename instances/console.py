@@ -7,7 +7,6 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from instances.addresses import is_insecure
 from instances.guesses import guesses
 from instances.models import DockerHost
 
@@ -85,4 +84,5 @@ def _grouped(app: Any) -> list[Any]:
 
 def insecure_hosts() -> list[DockerHost]:
     """Hosts whose Docker Engine anyone on the way may command (SECURITY S1)."""
-    return [host for host in DockerHost.objects.all() if is_insecure(host.url)]
+    hosts = DockerHost.objects.only("name", "url", "tls_ca")
+    return [host for host in hosts if host.is_insecure]

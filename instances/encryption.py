@@ -39,6 +39,10 @@ def rotate(token: str) -> str:
     return encrypt(decrypt(token))
 
 
+DUMPED = "encrypted:"
+"""How a value begins in a file of dumpdata."""
+
+
 class EncryptedTextField(models.TextField):
     """Text that the database only holds encrypted; empty stays empty."""
 
@@ -48,6 +52,17 @@ class EncryptedTextField(models.TextField):
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
         return encrypt(text) if text else text
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """What dumpdata writes: a file of it holds no secret either."""
+        token = self.get_prep_value(self.value_from_object(obj))
+        return f"{DUMPED}{token}" if token else ""
+
+    def to_python(self, value: Any) -> Any:
+        """What loaddata reads."""
+        if isinstance(value, str) and value.startswith(DUMPED):
+            return self.from_db_value(value.removeprefix(DUMPED))
+        return value
 
 
 class EncryptedJSONField(EncryptedTextField):

@@ -18,7 +18,8 @@
     ├── Unreadable            a secret that no encryption key opens
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
-    │   │   └── HostRefused   it answers with an error
+    │   │   ├── HostRefused   it answers with an error
+    │   │   └── WrongEngine   another Docker Engine answers in its place
     │   ├── PortTaken         the host's port belongs to somebody else
     │   └── EngineUnreachable the database does not answer
     └── Stopped               this attempt must not write any more
@@ -115,6 +116,17 @@ class HostUnreachable(Transient):
 
 class HostRefused(HostUnreachable):
     message = "The database's host could not do this."
+
+
+class WrongEngine(HostUnreachable):
+    """Nothing is asked of it, and nothing concluded from what it has (F44)."""
+
+    def __init__(self, *, found: str, known: str) -> None:
+        super().__init__(
+            detail=f"another Docker Engine answers ({found}) than the one that this "
+            f"host is known by ({known}): see its page under Docker hosts"
+        )
+        self.found = found
 
 
 class PortTaken(Transient):

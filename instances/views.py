@@ -1,6 +1,6 @@
 """Readiness: whether this site can do its work now."""
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, JsonResponse
 
 from instances.models import Worker
@@ -12,7 +12,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     try:
         if not Worker.objects.alive().exists():
             parts["worker"] = "none has been heard of for 30 seconds"
-    except DatabaseError:
+    except DatabaseTrouble:
         parts = {"database": "does not answer", "worker": "unknown"}
     is_ready = set(parts.values()) == {"ok"}
     return JsonResponse(parts, status=200 if is_ready else 503)

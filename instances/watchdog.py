@@ -80,12 +80,20 @@ class Watchdog:
         self, interval_s: float, *, real: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = Clock(interval_s, real=real)
+        self._lock = threading.Lock()
         self._pulses: list[Pulse] = []
 
     def pulse(self, name: str, limit_s: float) -> Pulse:
         pulse = Pulse(name, limit_s, self._clock)
-        self._pulses.append(pulse)
+        pulse.beat()
+        with self._lock:
+            self._pulses = [*self._pulses, pulse]
         return pulse
+
+    def forget(self, pulse: Pulse) -> None:
+        """Its work has ended."""
+        with self._lock:
+            self._pulses = [row for row in self._pulses if row is not pulse]
 
     def look(self) -> list[Pulse]:
         """Those that are lost. Belongs into a loop that does nothing else."""

@@ -1,59 +1,64 @@
-"""The worker process: claims operations, keeps leases, reconciles hosts."""
+"""The worker process: claims operations, keeps leases, reconciles hosts.
 
+What may hang on a host runs in a thread of its own: one slow or frozen host delays
+only itself (FAILURES I13).
+"""
+
+import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from instances import errors
-from instances.models import DockerHost, HostImage, Operation, Worker
-from instances.operations import host_disk, prestage
+from instances.crew import Crew, Job, Lanes
+from instances.host_keeping import HOUSEKEEPING_LIMITS, HostKeeping
+from instances.models import HostImage, Operation, Worker
+from instances.operations import prestage
 from instances.operations.back_up import PAUSE_LIMIT_S
-from instances.operations.disk import measure
 from instances.operations.execution import run
-from instances.operations.expire import expire_overdue
 from instances.operations.proof import prove_next
-from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
 from instances.operations.standby import Standbys
 from instances.watchdog import Pulse, Watchdog
 
 logger = logging.getLogger(__name__)
 
-IDLE_POLL_S = 0.025
+IDLE_POLL_S = 0.01
+"""However many threads are idle: one looks for all."""
 LOOK_S = 0.5
 BEAT_S = 10.0
 """A third of what a worker may be silent for, at most."""
 STOP_LIMIT_S = 7.0
 """Cloud Foundry kills ten seconds after SIGTERM."""
-RECONCILE_INTERVAL = timedelta(seconds=30)
-MEASURE_INTERVAL = timedelta(seconds=60)
 ERROR_PAUSE_S = 2.0
 BACKUP_POLL_S = 1.0
-HOUSEKEEPING_LIMITS = 6
-"""Times WATCHDOG_S for what may go on over many containers and images."""
 EXIT_HUNG = 70
 """The exit status, EX_SOFTWARE, of a process that has ended itself."""
 SWEEP_INTERVAL_S = 15.0
 
 
-class WorkerProcess:
-    """Threads that run operations, and four that look after everything else."""
+class WorkerProcess(HostKeeping):
+    """Threads that look after everything, and a crew for what they begin."""
 
     def __init__(self, threads: int) -> None:
+        """So many operations at a time on each host, and that are not placed yet."""
         self.name = f"worker-{os.uname().nodename[:40]}-{os.getpid()}"
-        self._owners = [f"{self.name}-{number}" for number in range(threads)]
         self._stopping = threading.Event()
+        self._lanes = Lanes(threads)
+        self._owners = (f"{self.name}-{number}" for number in itertools.count())
+        self._free_owners: list[str] = []
+        self._crew = Crew(self._once, farewell=lambda: connection.close())
+        self._finished = threading.Event()
         self._sweep_at = 0.0
+        self._health_at: dict[int, float] = {}
         self._watchdog = Watchdog(LOOK_S)
         self._lost: list[Pulse] = []
         self._here = threading.local()
@@ -65,13 +70,16 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Work until stop() is called; then finish or hand back within seconds."""
-        logger.info("worker=%s starts with %s threads", self.name, len(self._owners))
+        logger.info("worker=%s starts", self.name)
         threads = [self._start(*loop) for loop in self._loops()]
         # With a time-out: a signal that another thread receives does not wake this one.
         while not self._stopping.wait(LOOK_S):
             self._look()
         deadline = time.monotonic() + STOP_LIMIT_S
         for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._crew.dismiss()
+        for thread in self._crew.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._hand_back()
         logger.info("worker=%s stops", self.name)
@@ -95,7 +103,7 @@ class WorkerProcess:
                 (body.__name__.strip("_"), body, limit_s * HOUSEKEEPING_LIMITS)
                 for body in housekeeping
             ),
-            *((owner, partial(self._work, owner), limit_s) for owner in self._owners),
+            ("dispatch", self._dispatch, limit_s),
         ]
 
     def _start(
@@ -129,16 +137,22 @@ class WorkerProcess:
         while not self._stopping.is_set():
             if pulse is not None:
                 pulse.beat()
-            try:
-                close_old_connections()
-                body()
-            except DatabaseError as error:
-                logger.warning("worker=%s: database: %s", self.name, error)
-                self._stopping.wait(ERROR_PAUSE_S)
-            except Exception:
-                logger.exception("worker=%s has a bug", self.name)
+            if not self._once(body):
                 self._stopping.wait(ERROR_PAUSE_S)
         connection.close()
+
+    @contextmanager
+    def _watched(self, name: str, limit_s: float) -> Iterator[None]:
+        """What a thread of the crew does in here has a pulse of its own."""
+        pulse = self._watchdog.pulse(name, limit_s)
+        pulse.thread = threading.current_thread()
+        before = getattr(self._here, "pulse", None)
+        self._here.pulse = before or pulse
+        try:
+            yield
+        finally:
+            self._here.pulse = before
+            self._watchdog.forget(pulse)
 
     def _is_stopping(self) -> bool:
         """What all work asks at each step: a sign of life of its thread."""
@@ -147,13 +161,47 @@ class WorkerProcess:
             pulse.show_life()
         return self._stopping.is_set()
 
-    def _work(self, owner: str) -> None:
-        operation = Operation.objects.claim_next(owner)
+    def _once(self, body: Job) -> bool:
+        """Run it, and let nothing out of it; whether it went well."""
+        try:
+            close_old_connections()
+            body()
+        except DatabaseTrouble as error:
+            logger.warning("worker=%s: database: %s", self.name, error)
+            return False
+        except Exception:
+            logger.exception("worker=%s has a bug", self.name)
+            return False
+        return True
+
+    def _dispatch(self) -> None:
+        """Claim what is due and hand it to the crew, a few at a time for each host."""
+        self._finished.clear()
+        owner = self._free_owners.pop() if self._free_owners else next(self._owners)
+        full = self._lanes.full()
+        operation = Operation.objects.claim_next(owner, except_on=full)
         if operation is None:
-            self._stopping.wait(IDLE_POLL_S)
-        else:
-            self._expect(operation)
-            run(operation, is_stopping=self._is_stopping)
+            self._free_owners.append(owner)
+            # Somebody who ends makes room; else there may be something new.
+            self._finished.wait(IDLE_POLL_S)
+            return
+        container = operation.instance.container
+        self._lanes.enter(owner, container.host_id if container else None)
+        self._crew.do(partial(self._work, operation, owner))
+
+    def _work(self, operation: Operation, owner: str) -> None:
+        """What the database cuts short is anyone's again once its lease has run out.
+
+        Its owner is not used again: another operation's heartbeat would keep it.
+        """
+        try:
+            with self._watched(owner, float(settings.WATCHDOG_S)):
+                self._expect(operation)
+                run(operation, is_stopping=self._is_stopping)
+            self._free_owners.append(owner)
+        finally:
+            self._lanes.leave(owner)
+            self._finished.set()
 
     def _expect(self, operation: Operation) -> None:
         """One call of it may last until its deadline. Deletions go on after theirs."""
@@ -164,47 +212,10 @@ class WorkerProcess:
 
     def _beat(self) -> None:
         Worker.objects.beat(self.name)
-        for owner in self._owners:
+        for owner in self._lanes.owners():
             Operation.objects.renew(owner)
         HostImage.objects.renew(self.name)
         self._stopping.wait(min(BEAT_S, settings.OPERATION_LEASE_S / 3))
-
-    def _keep_house(self) -> None:
-        """Reconcile each host that is due, one worker a host; end what has expired."""
-        expire_overdue()
-        due = Q(reconcile_after__isnull=True) | Q(reconcile_after__lte=Now())
-        for host in DockerHost.objects.filter(due):
-            mine = DockerHost.objects.filter(due, pk=host.pk).update(
-                reconcile_after=Now() + RECONCILE_INTERVAL
-            )
-            if mine and not self._is_stopping():
-                self._reconcile(host)
-        self._stopping.wait(1.0)
-
-    def _reconcile(self, host: DockerHost) -> None:
-        try:
-            reconcile(host)
-        except errors.HostUnreachable as error:
-            host.note_contact(error.detail)
-            logger.warning("host=%s: %s", host, error.detail)
-
-    def _measure(self) -> None:
-        """Hold each host's databases to their disk limits, in a thread of its own.
-
-        Docker may take long to tell the sizes: the other hosts wait for no more.
-        """
-        due = Q(measure_after__isnull=True) | Q(measure_after__lte=Now())
-        for host in DockerHost.objects.filter(due):
-            mine = DockerHost.objects.filter(due, pk=host.pk).update(
-                measure_after=Now() + MEASURE_INTERVAL
-            )
-            if mine and not self._is_stopping():
-                try:
-                    measure(host)
-                    host_disk.measure_if_due(host)
-                except errors.HostUnreachable as error:
-                    logger.warning("host=%s is not measured: %s", host, error.detail)
-        self._stopping.wait(1.0)
 
     def _keep_standbys(self) -> None:
         if not self._standbys.replenish():
@@ -229,7 +240,7 @@ class WorkerProcess:
         """Whatever a thread could not finish is anyone's again."""
         # What one that hangs is at was an attempt, and counts (FAILURES F26).
         hung = {pulse.name for pulse in self._lost}
-        for owner in self._owners:
+        for owner in self._lanes.owners():
             if owner in hung:
                 continue
             released = Operation.objects.release(owner)

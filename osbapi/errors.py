@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError
+from django.db import Error as DatabaseTrouble
 from django.http import HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -52,8 +52,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
     logger.error("unexpected error", exc_info=error)
-    if isinstance(error, DatabaseError):
-        return _response(503, "Unavailable", "The service broker's database is down.")
+    if isinstance(error, DatabaseTrouble):
+        sentence = "The service broker's database is down, or too busy: try again."
+        return _response(503, "Unavailable", sentence, {"Retry-After": "5"})
     return _response(500, "InternalError", UNEXPECTED)
 
 

@@ -14,11 +14,9 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.models.operation_kind import EXCLUSIVE
-from instances.operations.catalog import catalog_document, catalog_rows
+from instances.operations.catalog import catalog_document
+from osbapi.fresh import Fresh
 
-POLLED = EXCLUSIVE
-"""The kinds that a platform asks about as the instance's last operation."""
 _STATES = {
     Operation.State.QUEUED: "in progress",
     Operation.State.RUNNING: "in progress",
@@ -34,32 +32,32 @@ def _present(**fields: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The document as it is sent, and the rows that it was made of."""
+    """The document as it is sent."""
 
-    rows: list[Any]
     content: bytes
     etag: str
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "Content-Type": "application/json",
+            "ETag": self.etag,
+            "Cache-Control": "private, no-cache",
+        }
+
     @classmethod
-    def made_of(cls, rows: list[Any]) -> "Catalog":
+    def read(cls) -> "Catalog":
         content = JSONRenderer().render(catalog_document())
-        return cls(rows, content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-_catalog: Catalog | None = None
+catalogs: Fresh[Catalog] = Fresh()
+"""The one catalog, under the key CATALOG."""
+CATALOG = "catalog"
 
 
 def catalog() -> Catalog:
-    """Made anew whenever a row is another: most requests get what the last one got."""
-    global _catalog
-    rows = catalog_rows()
-    made = _catalog
-    if made is None or made.rows != rows:
-        made = Catalog.made_of(rows)
-        # Unless a row has changed in between: then it is made of other rows.
-        if catalog_rows() == rows:
-            _catalog = made
-    return made
+    return catalogs.get(CATALOG, Catalog.read)
 
 
 def provisioned(operation: Operation, *, is_new: bool) -> Response:

@@ -9,11 +9,15 @@ from osbapi.errors import UnsupportedVersion
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 
 
-def check_version(request: Request) -> None:
-    """Raise UnsupportedVersion. Minor versions only ever add, so none is too new."""
-    text = request.headers.get("X-Broker-API-Version", "")
+def is_served(text: str) -> bool:
+    """Minor versions only ever add, so none is too new."""
     match = _VERSION.fullmatch(text.strip())
-    if match is None or int(match[1]) != 2:
+    return match is not None and int(match[1]) == 2
+
+
+def check_version(request: Request) -> None:
+    """Raise UnsupportedVersion."""
+    if not is_served(request.headers.get("X-Broker-API-Version", "")):
         raise UnsupportedVersion(
             "Send the header X-Broker-API-Version with a version 2.x, such as 2.17."
         )

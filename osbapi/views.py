@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response
 from rest_framework import exceptions
@@ -87,11 +86,13 @@ class Catalog(PlatformView):
     def get(self, request: Request) -> HttpResponse:
         """The document, or 304 to a platform that has it already."""
         catalog = responses.catalog()
-        etag = catalog.etag
-        response = HttpResponse(catalog.content, content_type="application/json")
-        conditional = get_conditional_response(request._request, etag, None, response)
+        response = HttpResponse(catalog.content, headers=catalog.headers)
+        conditional = get_conditional_response(
+            request._request, catalog.etag, None, response
+        )
         answer = conditional or response
-        answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
+        answer["ETag"] = catalog.etag
+        answer["Cache-Control"] = catalog.headers["Cache-Control"]
         return answer
 
 
@@ -146,8 +147,7 @@ class Instance(PlatformView):
             return responses.accepted(operation)
         if operation.owner != web_owner():
             raise errors.ConcurrencyError
-        _succeeded(run_now(operation))
-        return responses.updated(instance)
+        return responses.updated(_succeeded(run_now(operation)).instance)
 
     def _own(self, guid: str, wish: dict[str, Any], is_async: bool) -> Operation:
         """What is asked of the broker and not of the database."""
@@ -188,14 +188,13 @@ class LastOperation(PlatformView):
         if instance is None:
             raise errors.NotFound("There is no such service instance.")
         _check_hints(instance, request)
-        # Of this id's former instances too: a platform may ask for an old one.
-        rows = Operation.objects.filter(
-            instance__key=instance.key, kind__in=responses.POLLED
-        ).only("kind", "state", "steps", "error")
-        named = _find_named(rows, request.query_params.get("operation"))
-        return responses.last_operation(
-            named or _latest(rows.filter(instance=instance))
-        )
+        operations = Operation.objects
+        name = _name_in(request)
+        operation = name and operations.find_polled(instance.key, name)
+        operation = operation or operations.find_latest(instance)
+        if operation is None:
+            raise errors.NotFound("There is no such service instance.")
+        return responses.last_operation(operation)
 
 
 class Binding(PlatformView):
@@ -225,7 +224,7 @@ class Binding(PlatformView):
             **wish,
         )
         if operation is not None:
-            _succeeded(run_now(operation))
+            binding = _succeeded(run_now(operation)).binding or binding
         return responses.bound(binding, status=201 if operation else 200)
 
     def delete(self, request: Request, instance_id: str, binding_id: str) -> Response:
@@ -254,22 +253,18 @@ class LastBindingOperation(PlatformView):
             binding__in=[row.pk for row in alike if row.guid == binding_id],
             kind__in=(Kind.BIND, Kind.UNBIND),
         )
-        named = _find_named(rows, request.query_params.get("operation"))
-        operation = named or rows.order_by("created_at").last()
+        name = _name_in(request)
+        operation = name and rows.filter(pk=name).first()
+        operation = operation or rows.order_by("created_at").last()
         if operation is None:
             raise errors.NotFound("There is no such service binding.")
         return responses.last_operation(operation)
 
 
-def _latest(rows: QuerySet[Operation]) -> Operation:
-    """What the platform asked for; an operator's backup is not its business."""
-    return rows.exclude(kind__in=(Kind.BACK_UP, Kind.RESTORE)).latest("created_at")
-
-
-def _find_named(rows: QuerySet[Operation], name: str | None) -> Operation | None:
-    """The operation that the platform names, if it is one of these."""
+def _name_in(request: Request) -> uuid.UUID | None:
+    """The operation that the platform names, if it could be one of ours."""
     try:
-        return rows.filter(pk=uuid.UUID(name or "")).first()
+        return uuid.UUID(request.query_params.get("operation", ""))
     except ValueError:
         return None
 

@@ -16,15 +16,20 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """SQLite's tests use a file, as the product does: threads wait for each other.
 
-    In memory they would share one cache, where a lock is an error at once.
+    In memory they would share one cache, where a lock is an error at once. On a server
+    (see tests/databases/server.py) each of pytest-xdist's processes has its own.
     """
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         folder = tmp_path_factory.mktemp("database")
         database.setdefault("TEST", {})["NAME"] = str(folder / "tests.sqlite3")
+    else:
+        request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
 
 
 @pytest.hookimpl(optionalhook=True)

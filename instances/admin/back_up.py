@@ -27,7 +27,17 @@ URL_NAME = "instances_serviceinstance_back_up"
 TEMPLATE = "admin/instances/back_up_confirmation.html"
 
 
-class NoteForm(forms.Form):
+class BackUpForm(forms.Form):
+    method = forms.ChoiceField(
+        choices=[
+            ("", "As the plan says"),
+            (Backup.Method.PAUSED, "Paused: done sooner, apps wait longer"),
+            (Backup.Method.HOT, "Hot: apps go on, it takes longer"),
+        ],
+        required=False,
+        label="Method",
+        help_text="Hot takes longer; of MariaDB it needs room for the data twice.",
+    )
     note = forms.CharField(
         required=False,
         max_length=255,
@@ -45,10 +55,10 @@ def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     ready = _those_ready(request, chosen)
     if not ready:
         return HttpResponseRedirect(way_back(chosen))
-    form = NoteForm(request.POST if request.method == "POST" else None)
+    form = BackUpForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         for instance in ready:
-            _accept(request, instance, form.cleaned_data["note"])
+            _accept(request, instance, form.cleaned_data)
         return HttpResponseRedirect(way_back(chosen))
     return confirmation(
         request, model_admin, TEMPLATE, ready, title="Back up", form=form
@@ -58,7 +68,7 @@ def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
 def _those_ready(
     request: HttpRequest, chosen: list[ServiceInstance]
 ) -> list[ServiceInstance]:
-    """Those with a database, as .size, .hold and .last; a word about the others."""
+    """Those with a database, as .size, .holds and .last; a word about the others."""
     ready = []
     last = _last_holds(chosen)
     for instance in chosen:
@@ -69,7 +79,7 @@ def _those_ready(
             messages.warning(request, format_html(text, link(instance), state))
             continue
         instance.size = mebibytes(container.disk_bytes)  # type: ignore[attr-defined]
-        instance.hold = display.hold_of(container.disk_bytes)  # type: ignore[attr-defined]
+        instance.holds = display.holds_of(instance.plan, container)  # type: ignore[attr-defined]
         instance.last = last.get(instance.pk, "")  # type: ignore[attr-defined]
         ready.append(instance)
     return ready
@@ -81,10 +91,13 @@ def _last_holds(chosen: list[ServiceInstance]) -> dict[uuid.UUID, str]:
     return {row.instance_id: display.held(row) for row in rows.order_by("created_at")}
 
 
-def _accept(request: HttpRequest, instance: ServiceInstance, note: str) -> None:
+def _accept(
+    request: HttpRequest, instance: ServiceInstance, wish: dict[str, str]
+) -> None:
+    """The wish: method and note."""
     try:
         backup = back_up.accept(
-            instance, trigger=Trigger.OPERATOR, actor=operator(request), note=note
+            instance, trigger=Trigger.OPERATOR, actor=operator(request), **wish
         )
     except errors.BrokerError as error:
         say_refused(request, instance, error)

@@ -49,7 +49,7 @@ class BackupAdmin(ReadOnlyAdmin):
     ]
     list_display_links = None
     list_filter = [
-        *("state", backup_filters.ProofFilter, "trigger", "engine"),
+        *("state", backup_filters.ProofFilter, "trigger", "method", "engine"),
         *(backup_filters.WhoseFilter, ("plan", PlanFilter), "host"),
         *(backup_filters.AgeFilter, "created_at"),
     ]
@@ -70,6 +70,7 @@ class BackupAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     *("story", "problem_text", "instance_link", "plan_link", "trigger"),
+                    "method",
                     *("note_text", "asked_by", "operation_link", "id"),
                 ]
             },

@@ -10,8 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from instances.admin.html import NOTHING, badge, mebibytes, moment, span
-from instances.models import Backup, ServiceInstance
+from instances.models import Backup, Container, ServiceInstance, ServicePlan
 from instances.models.backup_override import limits_of
+from instances.operations import hot_backup
 
 MOST_LAYERS = 125
 """Docker makes no image with more."""
@@ -93,7 +94,25 @@ def inventory(row: Backup) -> Iterator[tuple[object, ...]]:
         yield name, *(look.get(name) for look in looks)
 
 
-def hold_of(size_bytes: int | None) -> str:
+def holds_of(
+    plan: ServicePlan, container: Container
+) -> Iterator[tuple[str, str, bool]]:
+    """Each method, how long it holds writers, and whether it is the plan's."""
+    says = hot_backup.choose(plan, container)
+    yield "paused", _hold_of(container.disk_bytes), says == Backup.Method.PAUSED
+    if hot_backup.is_possible(container.engine):
+        yield "hot", "about 100 ms at any size", says == Backup.Method.HOT
+
+
+def hold_of(plan: ServicePlan, container: Container | None) -> str:
+    """How long it will be by the plan's method."""
+    if container is None:
+        return _hold_of(None)
+    (hold,) = [hold for _, hold, is_planned in holds_of(plan, container) if is_planned]
+    return hold
+
+
+def _hold_of(size_bytes: int | None) -> str:
     """How long a commit of so much holds writers: an estimate (DOCKER-LIMITS 5)."""
     if size_bytes is None:
         return "nobody knows: its disk has not been measured yet"

@@ -92,15 +92,26 @@ def save_edited(
     if not form.changed_data:
         return
     row.save(update_fields=form.changed_data)
+    secrets = set(_own_secrets(type(row)))
+    changes = {
+        name: ["", "given anew"]
+        if name in secrets
+        else [form.initial[name], form.cleaned_data[name]]
+        for name in form.changed_data
+    }
+    record(request, action, target, changes)
+
+
+def record(
+    request: HttpRequest, action: str, target: str, changes: dict[str, Any]
+) -> None:
+    """In the history, as done by the operator who is logged in."""
     AuditEvent.objects.create(
         actor_kind="operator",
         actor_name=request.user.get_username(),
         action=action,
         target=target,
-        changes={
-            name: [form.initial[name], form.cleaned_data[name]]
-            for name in form.changed_data
-        },
+        changes=changes,
     )
 
 

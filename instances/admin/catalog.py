@@ -226,6 +226,7 @@ class ServicePlanAdmin(SettingsAdmin, CatalogAdmin):
                     "instance_limit",
                     "organization_limit",
                     "standby",
+                    "host_labels",
                     "binding_lifetime_days",
                     "maximum_polling_duration",
                 ]

@@ -234,6 +234,7 @@ class ServicePlanForm(SettingsForm, CatalogForm):
             "instance_limit",
             "organization_limit",
             "standby",
+            "host_labels",
             "binding_lifetime_days",
             "maximum_polling_duration",
             *catalog_backups.FIELDS,

@@ -1,81 +1,42 @@
 """Docker hosts, which operators may adjust, and the ports leased on them."""
 
-import re
-from typing import Any
+from typing import Any, ClassVar
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from instances.admin import host_disk, host_images, tables
+from instances import certificates
+from instances.admin import (
+    host_connection,
+    host_disk,
+    host_images,
+    placement,
+    tables,
+)
 from instances.admin.base import (
     ConsoleAdmin,
     ReadOnlyAdmin,
     Section,
     count_of,
+    record,
     save_edited,
 )
-from instances.admin.html import badge, count_link, link, moment, preformatted
-from instances.models import Container, DockerHost, PortLease
-
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?|::[0-9A-Fa-f:.]+")
-_WITH_PORT = re.compile(r"[^:]+:\d+")
-_PORT_ERRORS = dict.fromkeys(
-    ("required", "invalid", "min_value", "max_value"), "Give a port from 1024 to 65535."
+from instances.admin.docker_host_form import DockerHostForm
+from instances.admin.html import (
+    badge,
+    change_url,
+    count_link,
+    link,
+    moment,
+    preformatted,
 )
-
-
-class DockerHostForm(forms.ModelForm):
-    """Names what is wrong together with its cure."""
-
-    class Meta:
-        model = DockerHost
-        fields = [
-            "name",
-            "state",
-            "database_host",
-            "publish_address",
-            "port_min",
-            "port_max",
-            "memory_mb",
-            "reserve_mb",
-        ]
-        error_messages = {
-            "name": {
-                "required": "Give the host a name.",
-                "unique": "Another Docker host has this name. Give it one of its own.",
-            },
-            "publish_address": {
-                "required": "Give one of the host's IP addresses.",
-                "invalid": "Give one of the host's IP addresses, such as 10.0.0.5; "
-                "127.0.0.1 keeps the databases on the host itself.",
-            },
-            "port_min": _PORT_ERRORS,
-            "port_max": _PORT_ERRORS,
-            "memory_mb": dict.fromkeys(
-                ("required", "invalid", "min_value"),
-                "Give the MiB that all databases together may have, 0 for none.",
-            ),
-            "reserve_mb": dict.fromkeys(
-                ("required", "invalid", "min_value"),
-                "Give the MiB that backups leave free, 0 for none.",
-            ),
-        }
-        labels = {"port_min": "Lowest port", "port_max": "Highest port"}
-        help_texts = {
-            "state": "A cordoned host gets no new databases; those it has run on.",
-        }
-
-    def clean_database_host(self) -> str:
-        text: str = self.cleaned_data["database_host"]
-        if not _HOST_NAME.fullmatch(text) or _WITH_PORT.fullmatch(text):
-            raise forms.ValidationError(
-                "Give a host name or an IP address alone, without scheme and port."
-            )
-        return text
+from instances.models import Container, DockerHost, PortLease
 
 
 @admin.register(DockerHost)
@@ -99,12 +60,49 @@ class DockerHostAdmin(ConsoleAdmin):
         "manage.py bootstrap adds the one that DOCKER_HOST names."
     )
     readonly_fields = [
-        *("url", "contact_badge", "reached", "problem_text"),
-        *("memory", "disk_story"),
+        "contact_badge",
+        "reached",
+        "problem_text",
+        "memory",
+        "disk_story",
+        "engine_id",
+        "expires",
     ]
-    fieldsets = [
-        (None, {"fields": ["name", "state", "url"]}),
-        ("Health", {"fields": ["contact_badge", "reached", "problem_text"]}),
+    add_fieldsets: ClassVar[list[Any]] = [
+        (None, {"fields": ["name", "state", "url", "labels"]}),
+        (
+            "Certificates, for tcp://",
+            {
+                "fields": ["tls_ca", "tls_certificate", "tls_key"],
+                "description": "All three or none. How to make them: Docker's page "
+                "“Protect the Docker daemon socket”.",
+            },
+        ),
+        (
+            "Keys, for ssh://",
+            {
+                "fields": ["ssh_host_key", "ssh_key"],
+                "description": "The broker runs ssh and, on the other machine, docker "
+                "system dial-stdio.",
+            },
+        ),
+        (
+            "Where databases listen",
+            {"fields": ["database_host", "publish_address", "port_min", "port_max"]},
+        ),
+        ("Room", {"fields": ["memory_mb", "reserve_mb"]}),
+    ]
+    fieldsets: ClassVar[list[Any]] = [
+        add_fieldsets[0],
+        (
+            "Health",
+            {"fields": ["contact_badge", "reached", "problem_text", "engine_id"]},
+        ),
+        (
+            "Certificates, for tcp://",
+            {"fields": ["expires", "tls_ca", "tls_certificate", "tls_key"]},
+        ),
+        add_fieldsets[2],
         (
             "Where databases listen",
             {"fields": ["database_host", "publish_address", "port_min", "port_max"]},
@@ -126,22 +124,59 @@ class DockerHostAdmin(ConsoleAdmin):
         }
 
     def sections(self, request: HttpRequest, row: DockerHost) -> list[Section]:
-        return [host_images.section(request, self, row), tables.containers(row)]
+        return [
+            host_connection.section(request, self, row),
+            host_images.section(request, self, row),
+            tables.containers(row),
+        ]
 
     def get_urls(self) -> list[Any]:
-        return [*host_images.urls(self), *super().get_urls()]
+        dry_run = path(
+            "placement/",
+            self.admin_site.admin_view(self.placement_view),
+            name=placement.URL_NAME,
+        )
+        more = [*host_connection.urls(self), *host_images.urls(self)]
+        return [dry_run, *more, *super().get_urls()]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def placement_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return placement.dry_run(request, self)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.add_fieldsets if obj is None else self.fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # What it has had is remembered as being there.
+        fixed = obj is not None and obj.containers.exists()
+        return [*self.readonly_fields, "url"] if fixed else [*self.readonly_fields]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        """One that has never had a database may go, such as a mistaken one."""
+        if obj is None or obj.containers.exists() or obj.ports.exists():
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: DockerHost) -> None:
+        record(request, "delete host", f"Docker host {obj.name}", {})
+        super().delete_model(request, obj)
 
     def save_model(
         self, request: HttpRequest, obj: DockerHost, form: Any, change: bool
     ) -> None:
         target = f"Docker host {obj.name}"
-        save_edited(request, obj, form, action="edit host", target=target)
+        if change:
+            save_edited(request, obj, form, action="edit host", target=target)
+        else:
+            obj.save()
+            record(request, "add host", target, {"url": ["", obj.url]})
+
+    def response_post_save_add(
+        self, request: HttpRequest, obj: DockerHost
+    ) -> HttpResponseRedirect:
+        messages.info(request, "Test its connection now, under Connection.")
+        return HttpResponseRedirect(f"{change_url(obj)}#connection")
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: DockerHost) -> SafeString:
@@ -149,8 +184,12 @@ class DockerHostAdmin(ConsoleAdmin):
 
     @admin.display(description="contact", ordering="problem")
     def contact_badge(self, row: DockerHost) -> SafeString:
+        if row.is_quarantined:
+            return badge("another engine", tone="bad")
         if row.problem:
             return badge("not reached")
+        if certificates.is_soon(row.expires_at, timezone.now()):
+            return badge("certificate expires", tone="wait")
         return badge("reached") if row.reached_at else badge("not tried yet")
 
     @admin.display(description="ports", ordering="port_min")
@@ -177,6 +216,13 @@ class DockerHostAdmin(ConsoleAdmin):
     def reached(self, row: DockerHost) -> SafeString:
         return moment(row.reached_at)
 
+    @admin.display(description="first expires (UTC)")
+    def expires(self, row: DockerHost) -> SafeString:
+        expiry = row.expires_at
+        if certificates.is_soon(expiry, timezone.now()):
+            return badge("", moment(expiry), tone="wait")
+        return moment(expiry)
+
     @admin.display(description="problem")
     def problem_text(self, row: DockerHost) -> SafeString:
         return preformatted(row.problem)
@@ -198,7 +244,7 @@ class PortLeaseAdmin(ReadOnlyAdmin):
     search_help_text = "Port, host, GUID of the service instance, reason"
     list_select_related = ["host", "container__instance"]
     empty_text = "No port is leased or resting: no host has a database yet."
-    fieldsets = [
+    fieldsets: ClassVar[list[Any]] = [
         (
             None,
             {

@@ -170,17 +170,17 @@ def _wishes(request: dict[str, Any]) -> Iterator[str]:
 def timeline(operation: Operation) -> Iterator[dict[str, Any]]:
     """What happened, oldest first, each with the time since what came before."""
     before: datetime | None = None
-    for at, text in _happened(operation):
+    for at, text, why in _happened(operation):
         since = span(at - before) if before and at >= before else ""
-        yield {"at": moment(at), "since": since, "text": text}
+        yield {"at": moment(at), "since": since, "text": text, "why": why}
         before = at
 
 
-def _happened(operation: Operation) -> Iterator[tuple[datetime, str]]:
-    yield operation.created_at, "recorded"
+def _happened(operation: Operation) -> Iterator[tuple[datetime, str, str]]:
+    yield operation.created_at, "recorded", ""
     if operation.started_at:
-        yield operation.started_at, "first claimed"
+        yield operation.started_at, "first claimed", ""
     for step in operation.steps:
-        yield datetime.fromisoformat(step["at"]), step["text"]
+        yield datetime.fromisoformat(step["at"]), step["text"], step.get("why", "")
     if operation.finished_at:
-        yield operation.finished_at, str(operation.get_state_display())
+        yield operation.finished_at, str(operation.get_state_display()), ""

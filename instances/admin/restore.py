@@ -69,7 +69,7 @@ def _numbers(instance: ServiceInstance, backup: Backup) -> dict[str, object]:
         "since": span(timezone.now() - taken_at),
         "size": mebibytes(backup.delta_bytes),
         "size_now": mebibytes(container.disk_bytes if container else None),
-        "hold": display.hold_of(container.disk_bytes if container else None),
+        "hold": display.hold_of(instance.plan, container),
         "down": span(forecast.downtime(backup)),
         "last_down": span(last) if last else "",
         "bindings": forecast.bindings(instance, taken_at),

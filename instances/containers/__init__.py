@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -12,7 +13,9 @@ from instances.containers.base import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    HostNetwork,
 )
+from instances.containers.breaker import breaker_of
 from instances.containers.docker import DockerContainerHost
 from instances.containers.images import (
     MOST_LAYERS,
@@ -32,26 +35,40 @@ __all__ = [
     "SCHEMES",
     "SOURCE_LABEL",
     "VERSION_LABEL",
+    "Access",
     "ContainerHost",
     "ContainerSpec",
     "ContainerStatus",
     "HostDescription",
+    "HostNetwork",
     "ImageBuild",
     "ImageStatus",
     "ImageStore",
     "Report",
     "connect",
+    "is_failing",
 ]
 
 SCHEMES: dict[str, Callable[..., ContainerHost]] = {
     "unix": DockerContainerHost,
     "tcp": DockerContainerHost,
+    "ssh": DockerContainerHost,
 }
 
 
-def connect(url: str, *, timeout_s: int = 30) -> ContainerHost:
-    """A host to talk to; nothing is sent yet. Raise InvalidRequest."""
-    scheme = urlsplit(url).scheme
+def connect(access: Access, *, timeout_s: int = 10) -> ContainerHost:
+    """A host to talk to; nothing is sent yet. Raise InvalidRequest.
+
+    The time is for short calls: what changes, moves or makes something has its own.
+    """
+    scheme = urlsplit(access.url).scheme
     if scheme not in SCHEMES:
-        raise errors.InvalidRequest(f"url: {url} is not unix://PATH or tcp://HOST:PORT")
-    return SCHEMES[scheme](url, timeout_s=timeout_s)
+        raise errors.InvalidRequest(
+            f"url: {access.url} is not unix://PATH, tcp://HOST:PORT or ssh://USER@HOST"
+        )
+    return SCHEMES[scheme](access, timeout_s=timeout_s)
+
+
+def is_failing(url: str) -> bool:
+    """Whether this process asks the host nothing now, after failures in a row."""
+    return breaker_of(url).refuses

@@ -35,6 +35,11 @@ class ContainerSpec:
     """Whether Docker starts it again when it has ended by itself."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none: the image's own."""
+    entrypoint: tuple[str, ...] = ()
+    """In place of the image's own."""
+    beside: str = ""
+    """The name of a running container whose processes it sees, and by way of them
+    its files; it ends with that."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,23 @@ class HostDescription:
     engine_id: str
     version: str
     memory_mb: int
+    api_version: str = ""
+    oldest_api: str = ""
+    operating_system: str = "linux"
+    storage_driver: str = "overlay2"
+    cgroup: str = ""
+    """Version and driver, such as "2, systemd"."""
+    missing_limits: tuple[str, ...] = ()
+    """What its kernel cannot limit: memory, swap, CPU, processes."""
+
+
+@dataclass(frozen=True)
+class HostNetwork:
+    """What a container in the host's own network sees of it."""
+
+    addresses: frozenset[str]
+    ephemeral_ports: tuple[int, int]
+    """First and last of those that programs get who ask for any."""
 
 
 class ContainerHost(Protocol):
@@ -72,7 +94,13 @@ class ContainerHost(Protocol):
     @property
     def images(self) -> ImageStore: ...
 
+    def ping(self) -> None:
+        """Only see whether it answers."""
+
     def describe(self) -> HostDescription: ...
+
+    def look_around(self, image: str) -> HostNetwork:
+        """Run a container of that image for a moment. Raise ImageMissing."""
 
     def create(self, spec: ContainerSpec) -> None:
         """Create by name; one of ours with that name and port is kept.
@@ -142,12 +170,21 @@ class ContainerHost(Protocol):
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines, control characters stripped; empty if it is gone."""
 
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
-        """Make an image of the container's layer, which is paused for as long.
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        pauses: bool = True,
+    ) -> str:
+        """Make an image of the container's layer, and return its id.
 
-        The labels replace those of this broker's containers. Raise ContainerFailed if
-        there is no such container, DiskFull. After HostUnreachable the image may appear
-        later.
+        The container is paused for as long, unless its files may be of different
+        moments. Without a reference the image has no name. The labels replace those of
+        this broker's containers, and it starts as the container's own image does. Raise
+        ContainerFailed if there is no such container, DiskFull. After HostUnreachable
+        the image may appear later.
         """
 
     def resume(self, name: str) -> None:

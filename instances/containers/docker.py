@@ -12,18 +12,19 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import LogConfig
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.base import (
     BROKER_LABEL,
     CONTAINER_LABEL,
     ContainerSpec,
     ContainerStatus,
-    HostDescription,
 )
-from instances.containers.docker_api import lend
+from instances.containers.docker_api import CHANGE_LIMIT_S, SHORT_S, lend
 from instances.containers.docker_archives import DockerArchives
 from instances.containers.docker_commits import DockerCommits
 from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
+from instances.containers.docker_network import DockerDescriptions
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -39,31 +40,24 @@ _NO_ADDRESS = re.compile(r"cannot assign requested address", re.I)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
-    """A Docker Engine behind unix:// or tcp://."""
+class DockerContainerHost(
+    DockerArchives, DockerCommits, DockerDescriptions, DockerDisk
+):
+    """A Docker Engine behind unix://, tcp:// or ssh://."""
 
-    def __init__(self, url: str, *, timeout_s: int = 30) -> None:
-        self._url = url
+    def __init__(self, access: Access, *, timeout_s: int = SHORT_S) -> None:
+        self._access = access
         self._timeout_s = timeout_s
-        self.images = DockerImages(url, timeout_s=timeout_s)
-
-    def describe(self) -> HostDescription:
-        with self._api() as api:
-            info = api.info()
-        return HostDescription(
-            engine_id=info["ID"],
-            version=info["ServerVersion"],
-            memory_mb=info["MemTotal"] // 2**20,
-        )
+        self.images = DockerImages(access, timeout_s=timeout_s)
 
     def create(self, spec: ContainerSpec) -> None:
-        with self._api() as api:
+        with self._changing() as api:
             self._ensure_network(api)
             try:
                 api.create_container(**_create_arguments(api, spec))
             except ImageNotFound:
                 raise errors.ImageMissing(
-                    detail=f"image {spec.image} is not on {self._url}: "
+                    detail=f"image {spec.image} is not on {self._access}: "
                     "prestage it on the page of that Docker host"
                 ) from None
             except APIError as error:
@@ -103,7 +97,7 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
                 raise
 
     def start(self, name: str) -> None:
-        with self._api() as api:
+        with self._changing() as api:
             try:
                 api.start(name)
             except NotFound:
@@ -119,7 +113,7 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
                 raise
 
     def restart(self, name: str) -> None:
-        with self._api() as api:
+        with self._changing() as api:
             try:
                 api.restart(name, timeout=STOP_LIMIT_S)
             except NotFound:
@@ -128,7 +122,7 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
     def stop(self, name: str, *, limit_s: int) -> None:
         # First: a daemon that restarts would else start it again.
         self._update(name, {"RestartPolicy": {"Name": "no"}})
-        with lend(self._url, timeout_s=limit_s + self._timeout_s) as api:
+        with lend(self._access, timeout_s=limit_s + CHANGE_LIMIT_S) as api:
             try:
                 api.stop(name, timeout=limit_s)
             except NotFound:
@@ -145,9 +139,9 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
 
     def _update(self, name: str, changes: dict[str, Any]) -> None:
         # The method of docker-py knows no pids_limit nor nano_cpus.
-        with self._api() as api:
+        with self._changing() as api:
             url = f"{api.base_url}/v{api.api_version}/containers/{name}/update"
-            response = api.post(url, json=changes, timeout=self._timeout_s)
+            response = api.post(url, json=changes)
         if response.status_code == 404:
             raise errors.ContainerFailed(detail=f"{name} does not exist")
         if not response.ok:
@@ -213,7 +207,7 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
     def _remove(self, name: str, *, even_started: bool) -> bool:
         """Whether it is gone."""
         deadline = time.monotonic() + REMOVAL_LIMIT_S
-        with self._api() as api:
+        with self._changing() as api:
             while (found := _inspect(api, name)) is not None:
                 if not even_started and _moment(found["State"]["StartedAt"]):
                     return False
@@ -240,7 +234,10 @@ class DockerContainerHost(DockerArchives, DockerCommits, DockerDisk):
         return _CONTROL.sub("", bytes(text).decode(errors="replace"))
 
     def _api(self) -> AbstractContextManager[docker.APIClient]:
-        return lend(self._url, timeout_s=self._timeout_s)
+        return lend(self._access, timeout_s=self._timeout_s)
+
+    def _changing(self) -> AbstractContextManager[docker.APIClient]:
+        return lend(self._access, timeout_s=max(self._timeout_s, CHANGE_LIMIT_S))
 
 
 def _inspect(api: docker.APIClient, name: str) -> Mapping[str, Any] | None:
@@ -268,11 +265,13 @@ def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, A
         nano_cpus=int(spec.cpus * 1_000_000_000),
         pids_limit=spec.pids,
         log_config=LogConfig(type="json-file", config=LOG_OPTIONS),
+        pid_mode=f"container:{spec.beside}" if spec.beside else None,
     )
     return {
         "image": spec.image,
         "name": spec.name,
         "command": list(spec.command) or None,
+        "entrypoint": list(spec.entrypoint) or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
         "ports": [spec.port],

@@ -1,11 +1,14 @@
 """Images made of containers: what backups are."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import docker
 from docker.errors import ImageNotFound, NotFound
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
@@ -21,26 +24,35 @@ COMMIT_LIMIT_S = 3600
 class DockerCommits:
     """The part of a Docker Engine that makes, finds and removes backup images."""
 
-    _url: str
+    _access: Access
     _timeout_s: int
 
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        pauses: bool = True,
+    ) -> str:
         repository, _, tag = reference.rpartition(":")
         # A label of the container can be blanked in the image, not removed (F134).
         said = {CONTAINER_LABEL: "", **labels}
         changes = [f'LABEL {key}="{value}"' for key, value in said.items()]
         try:
-            with lend(self._url, timeout_s=COMMIT_LIMIT_S) as api:
-                api.commit(name, repository, tag, pause=True, changes=changes)
+            with lend(self._access, timeout_s=COMMIT_LIMIT_S) as api:
+                changes += _start_of(api, name)
+                made = api.commit(name, repository, tag, pause=pauses, changes=changes)
         except errors.HostRefused as error:
             if isinstance(error.__cause__, NotFound):
                 raise errors.ContainerFailed(detail=f"{name} does not exist") from None
             if is_full(error):
                 raise errors.DiskFull(detail=error.detail) from error
             raise
+        return str(made["Id"])
 
     def resume(self, name: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 if api.inspect_container(name)["State"]["Paused"]:
                     api.unpause(name)
@@ -48,7 +60,7 @@ class DockerCommits:
                 return
 
     def remove_image(self, reference: str) -> None:
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 api.remove_image(reference)
             except ImageNotFound:
@@ -56,13 +68,25 @@ class DockerCommits:
 
     def list_backups(self, *, broker_id: str) -> dict[str, str]:
         wanted = [f"{BROKER_LABEL}={broker_id}", BACKUP_LABEL]
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             rows = api.images(filters={"label": wanted})
         return {
             reference: row["Labels"][BACKUP_LABEL]
             for row in rows
             for reference in _references(row)
         }
+
+
+def _start_of(api: docker.APIClient, name: str) -> list[str]:
+    """What has an image start as the container's own does, which started otherwise."""
+    found = api.inspect_container(name)
+    own = api.inspect_image(found["Image"])["Config"]  # type: ignore[no-untyped-call]
+    if found["Config"].get("Entrypoint") == own.get("Entrypoint"):
+        return []
+    return [
+        f"ENTRYPOINT {json.dumps(own.get('Entrypoint') or [])}",
+        f"CMD {json.dumps(own.get('Cmd') or [])}",
+    ]
 
 
 def _references(row: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from instances import errors
+from instances.containers.access import Access
 from instances.containers.docker_api import lend
 
 PROBE_LABEL = "brokersite.probe"
@@ -25,12 +26,12 @@ _ROW = re.compile(r"^\S+ +\d+ +\d+ +(-?\d+) +\S+ +/$", re.M)
 class DockerDisk:
     """The part of a Docker Engine that asks for the room on its disk."""
 
-    _url: str
+    _access: Access
     _timeout_s: int
 
     def free_bytes(self, image: str, *, broker_id: str) -> int | None:
         try:
-            with lend(self._url, timeout_s=self._timeout_s) as api:
+            with lend(self._access, timeout_s=self._timeout_s) as api:
                 _remove_left(api, broker_id)
                 return self._asked(api, image, broker_id)
         except errors.HostRefused as error:

@@ -13,10 +13,12 @@ from docker.errors import APIError
 from docker.utils import parse_repository_tag
 
 from instances import errors
-from instances.containers.docker_api import lend
+from instances.containers.access import Access
+from instances.containers.docker_api import SHORT_S, lend
 from instances.containers.docker_progress import BuildProgress, PullProgress
 from instances.containers.images import ImageBuild, ImageStatus, Report
 
+LONGEST_S = 4 * 3600
 PULL_SILENCE_S = 120
 """A pull may take long, but it always says something."""
 BUILD_SILENCE_S = 600
@@ -31,16 +33,16 @@ class _Refused(Exception):
 
 
 class DockerImages:
-    """An ImageStore behind unix:// or tcp://."""
+    """An ImageStore behind unix://, tcp:// or ssh://."""
 
-    def __init__(self, url: str, *, timeout_s: int = 30) -> None:
-        self._url = url
+    def __init__(self, access: Access, *, timeout_s: int = SHORT_S) -> None:
+        self._access = access
         self._timeout_s = timeout_s
 
     def find(self, reference: str) -> ImageStatus | None:
         if not _REFERENCE.fullmatch(reference):
             return None
-        with lend(self._url, timeout_s=self._timeout_s) as api:
+        with lend(self._access, timeout_s=self._timeout_s) as api:
             try:
                 found = api.inspect_image(reference)  # type: ignore[no-untyped-call]
             except APIError as error:
@@ -63,29 +65,31 @@ class DockerImages:
         options = {"fromImage": name, "tag": tag or "latest"}
         progress = PullProgress(report)
         try:
-            with lend(self._url, timeout_s=self._timeout_s) as api:
+            with lend(
+                self._access, timeout_s=LONGEST_S, silence_s=PULL_SILENCE_S
+            ) as api:
                 login = auth.get_config_header(
                     api, auth.resolve_repository_name(name)[0]
                 )
                 headers = {"X-Registry-Auth": login} if login else {}
-                limits = (self._timeout_s, PULL_SILENCE_S)
                 for message in _messages(
-                    api, "images/create", limits, params=options, headers=headers
+                    api, "images/create", params=options, headers=headers
                 ):
                     progress.see(message)
         except _Refused as error:
             raise errors.ImageFailed(
-                detail=f"{reference} cannot be pulled by {self._url}: {error}"
+                detail=f"{reference} cannot be pulled by {self._access}: {error}"
             ) from None
 
     def build(self, build: ImageBuild, *, report: Report) -> None:
         progress = BuildProgress(report)
         try:
-            with lend(self._url, timeout_s=self._timeout_s) as api:
+            with lend(
+                self._access, timeout_s=LONGEST_S, silence_s=BUILD_SILENCE_S
+            ) as api:
                 for message in _messages(
                     api,
                     "build",
-                    (self._timeout_s, BUILD_SILENCE_S),
                     params=_build_options(build),
                     data=build.context,
                     headers={"Content-Type": "application/x-tar"},
@@ -94,7 +98,7 @@ class DockerImages:
         except _Refused as error:
             lines = "\n".join([*progress.last_lines, str(error)])
             raise errors.ImageFailed(
-                detail=f"{build.reference} cannot be built by {self._url}:\n{lines}"
+                detail=f"{build.reference} cannot be built by {self._access}:\n{lines}"
             ) from None
 
 
@@ -113,15 +117,14 @@ def _build_options(build: ImageBuild) -> dict[str, str]:
 
 
 def _messages(
-    api: docker.APIClient, path: str, limits_s: tuple[int, int], **request: Any
+    api: docker.APIClient, path: str, **request: Any
 ) -> Iterator[Mapping[str, Any]]:
     """Post and yield what Docker says, as it says it. Raise _Refused.
 
-    The limits are for connecting and for silence: docker-py's own calls know none
-    for the latter. Whoever stops listening ends the work: the connection is closed.
+    Whoever stops listening ends the work: the connection is closed.
     """
     url = f"{api.base_url}/v{api.api_version}/{path}"
-    with closing(api.post(url, stream=True, timeout=limits_s, **request)) as response:
+    with closing(api.post(url, stream=True, **request)) as response:
         if not response.ok:
             raise _Refused(_reason(response.text))
         for line in response.iter_lines():

@@ -24,6 +24,7 @@ from instances.engines.base import (
     our_witness,
     relational_credentials,
 )
+from instances.engines.postgres_idle import lend_session
 from instances.engines.postgres_inventory import LEAVE, REMOVE, count_in
 from instances.engines.postgres_parameters import (
     CREATE_SCHEMA,
@@ -66,7 +67,7 @@ class Postgres:
     ) -> bool:
         self.check_parameters(parameters)
         locale = parameters.get("locale", LOCALES[0])
-        with open_session(endpoint) as session:
+        with lend_session(endpoint) as session:
             is_complete = locale == LOCALES[0] and _adopt(session, name)
             if not is_complete:
                 _create(session, name, locale)
@@ -129,7 +130,7 @@ class Postgres:
 
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         limits = Literal(user.connections), Literal(scram_sha_256(user.password))
-        with open_session(endpoint) as session, session.transaction():
+        with lend_session(endpoint) as session, session.transaction():
             if role_id_of(session, user.name) is None:
                 session.run("CREATE ROLE {} NOLOGIN", user.name)
             join_group(session, user)
@@ -139,7 +140,7 @@ class Postgres:
             )
 
     def drop_user(self, endpoint: Endpoint, name: str) -> None:
-        with open_session(endpoint) as session:
+        with lend_session(endpoint) as session:
             role_id = role_id_of(session, our_name(name))
             if role_id is None:
                 return

@@ -10,19 +10,25 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from instances import errors
 from instances.engines.base import Endpoint, hung_up_after, our_name
+from instances.engines.verifiers import scram_login
 
 ADMINISTRATOR = "brokersite"
 MAINTENANCE = "postgres"
 """The database for what belongs to no database: roles, settings."""
+KEYS_SINCE = 180000
+"""The first libpq that takes keys in place of a password."""
 CONNECT_LIMIT_S = 5
 SESSION_LIMIT_S = 20
 SESSIONS_LIMIT_S = 5.0
+IDLE_LIMIT_S = 5
+"""How long the server lets one live that nobody uses."""
 
 # What a tenant has set for its database must not change what the broker's statements
 # mean: these win over ALTER DATABASE … SET.
 OPTIONS = (
     "-c search_path=pg_catalog -c default_transaction_read_only=off"
     f" -c statement_timeout={SESSION_LIMIT_S * 1000} -c lock_timeout=10000"
+    f" -c idle_session_timeout={IDLE_LIMIT_S * 1000}"
 )
 
 
@@ -46,27 +52,50 @@ class Session:
 
 
 @contextmanager
-def open_session(endpoint: Endpoint, database: str = MAINTENANCE) -> Iterator[Session]:
+def open_session(
+    endpoint: Endpoint,
+    database: str = MAINTENANCE,
+    *,
+    limit_s: float = SESSION_LIMIT_S,
+) -> Iterator[Session]:
     """Work in a database, for a limited time; the driver's errors become ours."""
-    try:
-        connection = psycopg.connect(
-            host=endpoint.host,
-            port=endpoint.port,
-            dbname=database,
-            user=ADMINISTRATOR,
-            password=endpoint.admin_secret,
-            connect_timeout=CONNECT_LIMIT_S,
-            options=OPTIONS,
-            sslmode="disable",
-            gssencmode="disable",
-            autocommit=True,
-        )
-        with connection, hung_up_after(connection.fileno(), SESSION_LIMIT_S):
+    with translated(endpoint):
+        connection = connect(endpoint, database)
+        with connection, hung_up_after(connection.fileno(), limit_s):
             yield Session(connection)
+
+
+@contextmanager
+def translated(endpoint: Endpoint) -> Iterator[None]:
+    try:
+        yield
     except (psycopg.Error, OSError) as error:
         raise errors.EngineUnreachable(
             detail=f"PostgreSQL at {endpoint.host}:{endpoint.port}: {error}"
         ) from error
+
+
+def connect(endpoint: Endpoint, database: str) -> psycopg.Connection:
+    return psycopg.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        dbname=database,
+        user=ADMINISTRATOR,
+        connect_timeout=CONNECT_LIMIT_S,
+        options=OPTIONS,
+        sslmode="disable",
+        gssencmode="disable",
+        autocommit=True,
+        **_login(endpoint.admin_secret),
+    )
+
+
+def _login(secret: str) -> dict[str, Any]:
+    """How libpq logs in with what the image was given as ADMIN_VERIFIER."""
+    if psycopg.pq.version() < KEYS_SINCE:
+        return {"password": secret}
+    client_key, server_key = scram_login(secret)
+    return {"scram_client_key": client_key, "scram_server_key": server_key}
 
 
 def reader_of(database: str) -> str:

@@ -14,7 +14,7 @@ from prometheus_client import Metric
 
 from instances.metrics.families import add_moment, counter, gauge, histogram
 from instances.models import Kind, Operation
-from instances.models.operation import UNFINISHED
+from instances.models.operation_lookups import UNFINISHED
 
 DURATIONS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 SETTLED_AFTER = timedelta(minutes=10)

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from instances import errors
 from instances.models.docker_host import DockerHost
-from instances.models.operation import UNFINISHED, Operation
+from instances.models.operation import Operation
+from instances.models.operation_lookups import UNFINISHED
 from instances.models.service_instance import ServiceInstance
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
@@ -28,6 +29,11 @@ class BackupState(models.TextChoices):
     MISSING = "missing"
     EXPIRING = "expiring", "being removed"
     GONE = "gone"
+
+
+class Method(models.TextChoices):
+    PAUSED = "paused"
+    HOT = "hot"
 
 
 class Trigger(models.TextChoices):
@@ -64,6 +70,7 @@ class Backup(StatefulModel):
     """A committed image. It is worth nothing until a proof has found the data in it."""
 
     State = BackupState
+    Method = Method
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     instance = models.ForeignKey(
@@ -87,6 +94,9 @@ class Backup(StatefulModel):
         max_length=20, choices=BackupState, default=BackupState.TAKING
     )
     trigger = models.CharField(max_length=20, choices=Trigger)
+    method = models.CharField(
+        max_length=10, choices=Method, default=Method.PAUSED, db_default=Method.PAUSED
+    )
     note = models.CharField(max_length=255, blank=True)
     requested_by = models.CharField(max_length=255)
     image_id = models.CharField(max_length=100, blank=True)
@@ -95,6 +105,7 @@ class Backup(StatefulModel):
     """Without the layers of the image that the container was made from."""
     layers = models.PositiveIntegerField(null=True)
     held_ms = models.PositiveIntegerField("writers held (ms)", null=True)
+    """Paused: how long the commit took; hot: the longest that one write took."""
     inventory = models.JSONField(default=dict)
     """{"before": counts, "after": counts, "found": counts}, see Engine.inventory."""
     problem = models.TextField(blank=True)

@@ -6,9 +6,27 @@ from django.db import models
 from instances.models.backup_clock import check_cron
 
 
-class BackupPolicy(models.Model):
-    """Part of a plan: when backups are taken, and how long they are kept."""
+class BackupMethod(models.TextChoices):
+    AUTO = "auto", "by the size of the data"
+    PAUSED = "paused", "paused"
+    HOT = "hot", "hot"
 
+
+class BackupPolicy(models.Model):
+    """Part of a plan: when backups are taken and how, and how long they are kept."""
+
+    backup_method = models.CharField(
+        "backup method",
+        max_length=10,
+        choices=BackupMethod,
+        default=BackupMethod.AUTO,
+        db_default=BackupMethod.AUTO,
+        help_text="Paused holds writers longer the more data there is; hot holds them "
+        "about 100 ms, and takes longer itself.",
+        error_messages={
+            "invalid_choice": "How backups are taken: give auto, paused or hot."
+        },
+    )
     backup_interval_h = models.PositiveIntegerField(
         "backup every (hours)",
         null=True,

@@ -13,7 +13,8 @@ from django.utils import timezone
 from instances import errors
 from instances.encryption import EncryptedTextField
 from instances.models.disk import HELD_TO, DiskUse
-from instances.models.docker_host import DockerHost
+from instances.models.docker_host import IS_STANDBY, DockerHost
+from instances.models.prepared import Prepared, Slot
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
 
@@ -42,23 +43,11 @@ class ContainerState(models.TextChoices):
 class ContainerQuerySet(models.QuerySet["Container"]):
     def standbys(self) -> "ContainerQuerySet":
         """Those that no instance has, the ones that are still starting included."""
-        return self.filter(
-            Q(state=ContainerState.STANDBY)
-            | Q(state=ContainerState.STARTING, claimed_until__isnull=False)
-        )
+        return self.filter(IS_STANDBY)
 
     def claim_standby(self, plan: ServicePlan) -> "Container | None":
         """Take one that is as the plan is today, the oldest first, for an instance."""
-        ready = self.filter(
-            state=ContainerState.STANDBY,
-            plan=plan,
-            engine=F("plan__offering__engine"),
-            host__state=DockerHost.State.ACTIVE,
-            host__problem="",
-            **{name: F(f"plan__{name}") for name in MADE_WITH},
-        )
-        rows = ready.select_related("host", "lease")
-        for container in rows.order_by("created_at")[:8]:
+        for container in _READY.rows(plan=plan.pk):
             mine = self.filter(pk=container.pk, state=ContainerState.STANDBY)
             limits = {name: getattr(plan, name) for name in HELD_TO}
             if mine.update(state=ContainerState.ADOPTING, **limits):
@@ -108,6 +97,8 @@ class Container(StatefulModel, DiskUse):
         related_name="successors",
     )
     """The one whose data and port it takes over, or took."""
+    placed_because = ""
+    """Why on that host, for whoever has just placed it; it is not stored here."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
 
@@ -204,3 +195,19 @@ class Container(StatefulModel, DiskUse):
         if claimed:
             self.claimed_until = until
         return bool(claimed)
+
+
+_READY = Prepared(
+    lambda: (
+        Container.objects.filter(
+            state=ContainerState.STANDBY,
+            plan=Slot("plan", models.CharField()),
+            engine=F("plan__offering__engine"),
+            host__state=DockerHost.State.ACTIVE,
+            host__problem="",
+            **{name: F(f"plan__{name}") for name in MADE_WITH},
+        )
+        .select_related("host", "lease")
+        .order_by("created_at")[:8]
+    )
+)

@@ -1,38 +1,31 @@
 """Operations: queue entry, last_operation answer and history in one row."""
 
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from instances import errors
+from instances import errors, transactions
 from instances.models.audit_event import Actor
+from instances.models.docker_host import DockerHost
 from instances.models.operation_kind import EXCLUSIVE, URGENT, Kind
+from instances.models.operation_lookups import (
+    UNFINISHED,
+    OperationLookups,
+    OperationState,
+)
+from instances.models.operation_queue import due_now
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
 
-class OperationState(models.TextChoices):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-UNFINISHED = (OperationState.QUEUED, OperationState.RUNNING)
-
-
-class OperationQuerySet(models.QuerySet["Operation"]):
-    def unfinished(self) -> "OperationQuerySet":
-        return self.filter(state__in=UNFINISHED)
-
+class OperationQuerySet(OperationLookups["Operation"]):
     def claimable(self) -> "OperationQuerySet":
         """Due, or left behind by an owner whose lease has run out."""
         return self.filter(
@@ -54,7 +47,8 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         """Record the work, claimed at once if an owner is given, with its first step.
 
         Raise ConcurrencyError if an operation that excludes it is unfinished.
-        Belongs into the transaction that records what the work is about.
+        Belongs into the transaction that records what the work is about, which is
+        lost then.
         """
         operation = Operation(
             kind=kind,
@@ -76,8 +70,7 @@ class OperationQuerySet(models.QuerySet["Operation"]):
             operation.leased_until = Now() + _lease()
             operation.steps = [_step(step)] if step else []
         try:
-            with transaction.atomic():
-                operation.save(force_insert=True)
+            operation.save(force_insert=True)
         except IntegrityError:
             raise errors.ConcurrencyError(
                 detail=f"{instance} has an unfinished operation"
@@ -85,12 +78,23 @@ class OperationQuerySet(models.QuerySet["Operation"]):
         operation.forget("not_before", "deadline_at", "started_at", "leased_until")
         return operation
 
-    def claim_next(self, owner: str) -> "Operation | None":
-        """Claim what is due, deletions first; None if there is nothing."""
-        for operation in self.raw(*_due()):
+    def claim_next(
+        self, owner: str, *, except_on: Collection[int | None] = ()
+    ) -> "Operation | None":
+        """Claim what is due, deletions first; None if there is nothing.
+
+        Except on these hosts; None among them stands for what has no container yet.
+        """
+        operation: Operation
+        for operation in due_now(self, except_on=except_on):
             if operation.claim(owner):
                 return operation
         return None
+
+    def hurry(self, host: DockerHost) -> int:
+        """Let what waits for a host be due: it answers again."""
+        waiting = self.filter(state=OperationState.QUEUED)
+        return waiting.filter(instance__container__host=host).update(not_before=Now())
 
     def renew(self, owner: str) -> int:
         """Prolong the owner's leases, but not beyond an operation's deadline (F29)."""
@@ -154,7 +158,7 @@ class Operation(models.Model):
     request = models.JSONField(default=dict)
     """What is wanted, for kinds that the rows do not say it of."""
     steps = models.JSONField(default=list)
-    """[{"at": ISO 8601, "text": sentence}], oldest first."""
+    """[{"at": ISO 8601, "text": sentence}], oldest first; "why" is for operators."""
     owner = models.CharField(max_length=100, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     handed_back = models.PositiveIntegerField(default=0)
@@ -196,6 +200,7 @@ class Operation(models.Model):
     def last_step(self) -> str:
         return str(self.steps[-1]["text"]) if self.steps else ""
 
+    @transactions.repeated
     def claim(self, owner: str, *, even_waiting: bool = False) -> bool:
         """Take the lease if nobody else has. A waiting one is not due yet."""
         rows = Operation.objects.filter(pk=self.pk, attempts=self.attempts)
@@ -213,6 +218,14 @@ class Operation(models.Model):
         if claimed:
             self.refresh_from_db()
         return bool(claimed)
+
+    def is_still_to_do(self) -> bool:
+        """Read it again; False if this attempt has ended. Raise LeaseLost."""
+        mine, state = (self.owner, self.attempts), OperationState
+        self.refresh_from_db()
+        if self.attempts != mine[1] or self.state == state.CANCELLED:
+            raise errors.LeaseLost(detail=f"operation {self.pk} has another owner")
+        return self.state == state.RUNNING and self.owner == mine[0]
 
     def is_overdue(self) -> bool:
         return Operation.objects.filter(pk=self.pk, deadline_at__lte=Now()).exists()
@@ -246,6 +259,10 @@ class Operation(models.Model):
             return  # Recorded with the wish, a moment ago.
         self.write(steps=[*self.steps, _step(text)], leased_until=Now() + _lease())
 
+    def explain(self, why: str) -> None:
+        """Say to operators why the latest step went as it did. Raise LeaseLost."""
+        self.write(steps=[*self.steps[:-1], {**self.steps[-1], "why": why}])
+
     def succeed(self) -> None:
         self._finish(OperationState.SUCCEEDED, error="", detail="")
 
@@ -272,13 +289,6 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
-
-
-@cache
-def _due() -> tuple[str, tuple[Any, ...]]:
-    # Compiled once: idle workers ask many times a second.
-    due = Operation.objects.claimable().order_by("-is_urgent", "created_at")
-    return due[:8].query.sql_with_params()
 
 
 def _step(text: str) -> dict[str, str]:

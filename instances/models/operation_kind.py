@@ -19,5 +19,7 @@ EXCLUSIVE = (
     Kind.DEPROVISION,
 )
 """One at a time per service instance; the others are one at a time per binding."""
+WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
+"""What a platform wishes of an instance; a backup may be its operator's business."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""

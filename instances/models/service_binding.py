@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from instances import errors
 from instances.encryption import EncryptedJSONField, EncryptedTextField
+from instances.models.prepared import Prepared, Slot
 from instances.models.service_instance import ServiceInstance, digest
 from instances.models.state import StatefulModel
 
@@ -35,10 +36,7 @@ class ServiceBindingQuerySet(models.QuerySet["ServiceBinding"]):
     def find_live(
         self, instance: ServiceInstance, guid: str
     ) -> "ServiceBinding | None":
-        try:
-            return self.get(live_key=binding_key(instance, guid))
-        except self.model.DoesNotExist:
-            return None
+        return _LIVE.find(key=binding_key(instance, guid))
 
     def get_live(self, instance: ServiceInstance, guid: str) -> "ServiceBinding":
         """Raise NotFound."""
@@ -112,6 +110,13 @@ class ServiceBinding(StatefulModel):
         if days is not None:
             now = timezone.now().replace(microsecond=0)
             self.expires_at = now + timedelta(days=days)
+
+
+_LIVE = Prepared(
+    lambda: ServiceBinding.objects.filter(
+        live_key=Slot("key", models.CharField())
+    ).order_by()
+)
 
 
 def binding_key(instance: ServiceInstance, guid: str) -> str:

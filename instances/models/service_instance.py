@@ -8,6 +8,7 @@ from django.db import models
 
 from instances import errors
 from instances.models.container import Container
+from instances.models.prepared import Prepared, Slot
 from instances.models.service_offering import ServicePlan
 from instances.models.state import StatefulModel
 
@@ -27,16 +28,7 @@ class InstanceState(models.TextChoices):
 
 class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
     def find_live(self, guid: str) -> "ServiceInstance | None":
-        rows = self.select_related(
-            "plan__offering", "container__host", "container__lease"
-        )
-        return rows.find(live_key=digest(guid))
-
-    def find(self, **lookup: str) -> "ServiceInstance | None":
-        try:
-            return self.get(**lookup)  # unlike first(), without sorting
-        except self.model.DoesNotExist:
-            return None
+        return _LIVE.find(key=digest(guid))
 
     def get_live(self, guid: str) -> "ServiceInstance":
         """Raise NotFound."""
@@ -50,20 +42,15 @@ class ServiceInstanceQuerySet(models.QuerySet["ServiceInstance"]):
 
         Raise ConcurrencyError if it is not what it was when it was read.
         """
-        rows = self.select_for_update().order_by().filter(pk=instance.pk)
-        now = rows.values_list("live_key", "state", "plan_id", "container_id")
+        now = _LOCKED.tuples(pk=instance.pk)
         seen = (instance.live_key, instance.state)
-        if list(now) != [(*seen, instance.plan_id, instance.container_id)]:
+        if now != [(*seen, instance.plan_id, instance.container_id)]:
             raise errors.ConcurrencyError(detail=f"{instance} has just changed")
 
     def find_last(self, guid: str) -> "ServiceInstance | None":
         """The live one of that id, else the one that went last; id and plan only."""
-        rows, key = (
-            self.select_related("plan").only("key", "plan__offering"),
-            digest(guid),
-        )
-        gone = rows.filter(key=key).order_by("-created_at", "-pk")
-        return rows.find(live_key=key) or gone.first()
+        key = digest(guid)
+        return _LIVE_IN_SHORT.find(key=key) or _GONE_IN_SHORT.find(key=key)
 
 
 class ServiceInstance(StatefulModel):
@@ -139,6 +126,34 @@ class ServiceInstance(StatefulModel):
         if self.restored_name:
             return self.restored_name
         return f"d{self.id.hex[:24]}"
+
+
+_KEY = Slot("key", models.CharField())
+_LIVE = Prepared(
+    lambda: (
+        ServiceInstance.objects.select_related(
+            "plan__offering", "container__host", "container__lease"
+        )
+        .filter(live_key=_KEY)
+        .order_by()
+    )
+)
+_LOCKED: Prepared[ServiceInstance] = Prepared(
+    lambda: (
+        ServiceInstance.objects.select_for_update()
+        .filter(pk=Slot("pk", models.UUIDField()))
+        .order_by()
+        .values_list("live_key", "state", "plan_id", "container_id")
+    )
+)
+_LIVE_IN_SHORT = Prepared(lambda: _in_short().filter(live_key=_KEY).order_by())
+_GONE_IN_SHORT = Prepared(
+    lambda: _in_short().filter(key=_KEY).order_by("-created_at", "-pk")[:1]
+)
+
+
+def _in_short() -> ServiceInstanceQuerySet:
+    return ServiceInstance.objects.select_related("plan").only("key", "plan__offering")
 
 
 def _name_in(context: dict[str, Any]) -> str:

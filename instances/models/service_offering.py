@@ -12,6 +12,7 @@ from instances.models import backup_clock, catalog_rules
 from instances.models.backup_policy import BackupPolicy
 from instances.models.catalog_rules import Mistake
 from instances.models.disk import WhenFull
+from instances.models.docker_host import check_labels
 
 
 class ServiceOffering(models.Model):
@@ -129,6 +130,16 @@ class ServicePlan(BackupPolicy):
         "standby containers",
         default=0,
         help_text="So many started databases wait for the next service instances.",
+    )
+    host_labels = models.CharField(
+        "labels of hosts",
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_labels],
+        help_text="Only Docker hosts with all of these labels get its databases, such "
+        "as ssd zone=a; empty: every host.",
     )
     maximum_polling_duration = models.PositiveIntegerField(
         "maximum polling duration (s)",

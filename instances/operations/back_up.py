@@ -1,7 +1,8 @@
 """Back up: an image of the container, with a witness in the data for the proof.
 
-Writers are held while Docker commits the paused container: 65 ms and 4.3 ms for each
-MB (DOCKER-LIMITS 5). What is committed is no backup yet: proof.py makes it one.
+By the paused method writers are held while Docker commits the paused container: 65 ms
+and 4.3 ms for each MB (DOCKER-LIMITS 5); hot_backup.py has the other one. What is
+committed is no backup yet: proof.py makes it one.
 """
 
 import time
@@ -11,7 +12,7 @@ from pathlib import PurePosixPath
 from django.db import transaction
 from django.db.models.functions import Now
 
-from instances import containers, errors
+from instances import containers, errors, transactions
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
@@ -23,7 +24,7 @@ from instances.models import (
     Operation,
     ServiceInstance,
 )
-from instances.operations import host_disk, hosts
+from instances.operations import host_disk, hosts, hot_backup
 from instances.operations.work import Verb, Work
 
 PAUSE_LIMIT_S = 600.0
@@ -31,10 +32,19 @@ PAUSE_LIMIT_S = 600.0
 POLL_S = 0.2
 
 
+@transactions.repeated
 def accept(
-    instance: ServiceInstance, *, trigger: str, actor: Actor, note: str = ""
+    instance: ServiceInstance,
+    *,
+    trigger: str,
+    actor: Actor,
+    note: str = "",
+    method: str = "",
 ) -> Backup:
-    """Record the wish. Raise BackupRefused, ConcurrencyError."""
+    """Record the wish, by this method or as the plan says.
+
+    Raise BackupRefused, ConcurrencyError.
+    """
     with transaction.atomic():
         locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         if locked.state != ServiceInstance.State.READY:
@@ -45,7 +55,7 @@ def accept(
             )
         AuditEvent.record(actor, "back up", instance, trigger=trigger, note=note)
         operation = Operation.objects.enqueue(Kind.BACK_UP, locked, actor=actor)
-        return record(operation, trigger=trigger, note=note)
+        return record(operation, trigger=trigger, note=note, method=method)
 
 
 def is_possible(instance: ServiceInstance) -> bool:
@@ -57,6 +67,7 @@ def record(
     *,
     trigger: str,
     note: str = "",
+    method: str = "",
     expires_at: datetime | None = None,
 ) -> Backup:
     """The row of a backup that the operation will take."""
@@ -73,6 +84,7 @@ def record(
         database=instance.database,
         made_from=container.image,
         memory_mb=container.memory_mb,
+        method=hot_backup.choose(instance.plan, container, method),
         trigger=trigger,
         note=note[:255],
         requested_by=operation.requested_by,
@@ -93,7 +105,8 @@ def take(work: Work, backup: Backup, container: Container) -> None:
         work.step("looking at where the data is")
         _refuse_mounts(container)
         host_disk.refuse_backup(backup, container)
-        _commit(work, backup, container)
+        _make(work, backup, container)
+    hot_backup.close(backup, container)
     work.step("looking at the image")
     find = host.images.find
     image, base = find(backup.reference), find(container.image)
@@ -163,7 +176,7 @@ def _is_there(work: Work, backup: Backup, container: Container) -> bool:
     return True
 
 
-def _commit(work: Work, backup: Backup, container: Container) -> None:
+def _make(work: Work, backup: Backup, container: Container) -> None:
     engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
     database, witness = backup.database, backup.witness
     work.step("leaving a witness in the data")
@@ -171,6 +184,15 @@ def _commit(work: Work, backup: Backup, container: Container) -> None:
     backup.inventory = {"before": engine.inventory(endpoint, database, witness)}
     with work.fenced():
         backup.save(update_fields=["inventory"])
+    is_hot = backup.method == Backup.Method.HOT
+    commit = hot_backup.commit if is_hot else _commit_paused
+    backup.held_ms = commit(work, backup, container)
+    with work.fenced():
+        backup.save(update_fields=["held_ms"])
+
+
+def _commit_paused(work: Work, backup: Backup, container: Container) -> int:
+    """How many milliseconds it took."""
     work.step("committing; the database holds still")
     started_at = time.monotonic()
     hosts.connect(container.host).commit(
@@ -181,9 +203,7 @@ def _commit(work: Work, backup: Backup, container: Container) -> None:
             containers.BACKUP_LABEL: backup.id.hex,
         },
     )
-    backup.held_ms = round((time.monotonic() - started_at) * 1000)
-    with work.fenced():
-        backup.save(update_fields=["held_ms"])
+    return round((time.monotonic() - started_at) * 1000)
 
 
 def _perform(work: Work) -> None:
@@ -216,6 +236,7 @@ def clean_up(work: Work) -> None:
         return
     hosts.connect(container.host).resume(container.name)
     for backup in work.operation.backups.filter(state=Backup.State.FAILED):
+        hot_backup.close(backup, container)
         remove_witness(backup, container)
 
 

@@ -70,6 +70,8 @@ def remove(row: Backup, reference: str) -> None:
     except errors.BrokerError as error:
         logger.warning("image=%s does not go away: %s", reference, error.detail)
         return
+    if reference != row.reference:
+        return
     gone = _State.GONE if row.state == _State.EXPIRING else row.state
     Backup.objects.filter(pk=row.pk, state=row.state, gone_at=None).update(
         state=gone, gone_at=Now()

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from instances import errors
+from instances import errors, transactions
 from instances.models import WORKER, Backup, ServiceBinding, ServiceInstance
 from instances.models.backup import Trigger
 from instances.models.backup_override import Schedule, clock_of
@@ -88,6 +88,7 @@ def next_due(instance: ServiceInstance) -> datetime | None:
     return max(at, failed_at + RETRY_AFTER) if at and failed_at else at
 
 
+@transactions.repeated
 def _take_if_due(instance: ServiceInstance) -> None:
     try:
         with transaction.atomic():

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
-
 from instances import errors
 from instances.engines import User, find_configurable, get_engine, new_secret
 from instances.models import (
@@ -19,6 +17,7 @@ from instances.models.service_binding import MADE, binding_key
 from instances.operations import disk, hosts
 from instances.operations.catalog import check_plan
 from instances.operations.parameters import check as check_parameters
+from instances.operations.turns import recording
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
@@ -56,7 +55,7 @@ def accept(
         # Read before: on SQLite, a transaction keeps all others waiting.
         return locked(ServiceInstance.objects.get_live(instance_guid))
 
-    @transaction.atomic
+    @recording()
     def locked(instance: ServiceInstance) -> tuple[ServiceBinding, Operation | None]:
         # So that no exclusive operation begins before ours is recorded.
         ServiceInstance.objects.lock(instance)
@@ -129,8 +128,8 @@ def _succeed_to(
 def _refuse_unusable(instance: ServiceInstance) -> None:
     if instance.state == ServiceInstance.State.FAILED:
         raise errors.InvalidRequest("This service instance has failed: delete it.")
-    unfinished = Operation.objects.unfinished().filter(exclusive_instance=instance)
-    if instance.state != ServiceInstance.State.READY or unfinished.exists():
+    is_ready = instance.state == ServiceInstance.State.READY
+    if not is_ready or Operation.objects.excluding(instance):
         raise errors.ConcurrencyError
     if not instance.plan.offering.bindable:
         raise errors.InvalidRequest("plan_id: this plan has no bindings.")
@@ -200,6 +199,9 @@ def _clean_up(work: Work) -> None:
     container = instance.container
     if binding.state in (ServiceBinding.State.CREATING, ServiceBinding.State.READY):
         return
+    coming = Operation.objects.filter(binding=binding, kind=Kind.UNBIND)
+    if coming.filter(state=Operation.State.QUEUED).exists():
+        return  # It drops the user; a request must not wait for a dead engine twice.
     if container is not None and container.state == container.State.IN_USE:
         engine = get_engine(container.engine)
         engine.drop_user(hosts.endpoint(container), binding.username)

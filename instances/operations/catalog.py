@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db.models import CharField
 
 from instances import errors
 from instances.engines import ENGINES, Engine, find_configurable
@@ -17,6 +16,7 @@ from instances.models import (
     ServicePlan,
     catalog_rules,
 )
+from instances.models.prepared import Prepared, Slot
 from instances.operations import plan_settings
 from instances.operations.broker_parameters import schema_of
 
@@ -29,7 +29,7 @@ SCHEMAS = {
 
 def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
     """The plan, offered or not. Raise InvalidRequest if it is not the offering's."""
-    plan = ServicePlan.objects.select_related("offering").filter(pk=plan_id).first()
+    plan = _PLAN.find(pk=plan_id)
     # To the letter, as not every database compares.
     if plan is None or plan.pk != plan_id:
         raise errors.InvalidRequest(f"plan_id: there is no plan {plan_id}.")
@@ -38,6 +38,15 @@ def get_plan(offering_id: str, plan_id: str) -> ServicePlan:
             f"service_id: plan {plan_id} is not one of offering {offering_id}."
         )
     return plan
+
+
+_PLAN = Prepared(
+    lambda: (
+        ServicePlan.objects.select_related("offering")
+        .filter(pk=Slot("pk", CharField()))
+        .order_by()
+    )
+)
 
 
 def check_plan(
@@ -62,23 +71,6 @@ def check_plan(
 def _former_plans(instance: ServiceInstance) -> list[str]:
     updates = instance.operations.filter(kind=Kind.UPDATE)
     return [update.request["former_plan_id"] for update in updates]
-
-
-def catalog_rows() -> list[Any]:
-    """All that the document is made of, as the database has it; for comparing."""
-    rows: list[Any] = []
-    with connection.cursor() as cursor:
-        for statement in _statements():
-            cursor.execute(statement)
-            rows += cursor.fetchall()
-    return rows
-
-
-@cache
-def _statements() -> tuple[str, ...]:
-    # Compiling them takes the ORM longer than the database takes to answer.
-    models = (ServiceOffering, ServicePlan)
-    return tuple(str(model.objects.order_by("pk").query) for model in models)
 
 
 def catalog_document() -> dict[str, Any]:

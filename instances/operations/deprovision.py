@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from instances import errors
+from instances import errors, transactions
 from instances.models import (
     Actor,
     AuditEvent,
@@ -27,6 +27,7 @@ FINAL_BACKUP_TRIES = 4
 """Then the database goes without one: its deletion has been asked for."""
 
 
+@transactions.repeated
 def accept(
     instance: ServiceInstance,
     *,
@@ -40,21 +41,19 @@ def accept(
     that is under way is joined. With a backup, if the plan keeps a final one.
     """
     with transaction.atomic():
+        # Operations before their instance, as everywhere: see Work.fenced().
+        others = instance.operations.exclude(kind=Kind.DEPROVISION)
+        others.cancel("The service instance is being deleted.")
+        ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         under_way = _under_way(instance)
         if under_way is not None:
             return under_way, False
-        instance.operations.all().cancel("The service instance is being deleted.")
         instance.refresh_from_db()
         if instance.state == ServiceInstance.State.GONE:
             raise errors.Gone("This service instance does not exist any more.")
-        try:
-            operation = Operation.objects.enqueue(
-                Kind.DEPROVISION, instance, actor=actor, owner=owner
-            )
-        except errors.ConcurrencyError:
-            # Another deletion came in between.
-            operation = instance.operations.get(exclusive_instance=instance)
-            return operation, False
+        operation = Operation.objects.enqueue(
+            Kind.DEPROVISION, instance, actor=actor, owner=owner
+        )
         state = ServiceInstance.State
         was_ready = instance.state == state.READY and instance.container_id is not None
         instance.move(
@@ -94,7 +93,7 @@ def _perform(work: Work) -> None:
         try:
             hosts.remove(container)
         except errors.HostUnreachable as error:
-            container.host.note_contact(error.detail)
+            hosts.note_failure(container.host, error)
             raise
     with work.succeeding():
         # Binds and unbinds that were recorded just before this deletion was.
@@ -124,10 +123,11 @@ def _take_final_backup(work: Work, container: Container) -> None:
         except errors.Stopped:
             raise
         except errors.BrokerError as error:
-            is_down = type(error) is errors.HostUnreachable
+            is_refused = isinstance(error, errors.HostRefused)
+            is_down = isinstance(error, errors.HostUnreachable) and not is_refused
             is_early = work.operation.tries < FINAL_BACKUP_TRIES
-            if is_down:
-                container.host.note_contact(error.detail)
+            if isinstance(error, errors.HostUnreachable) and is_down:
+                hosts.note_failure(container.host, error)
             if is_down or (isinstance(error, errors.Transient) and is_early):
                 raise
             logger.warning("backup=%s is given up: %s", backup.pk, error.detail)

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.engines import get_engine
 from instances.models import Actor, Operation, ServiceInstance
 from instances.models.backup import Trigger
 from instances.operations import back_up, broker_parameters, parameters, restore
 
 
+@transactions.repeated
 def accept(
     *, guid: str, offering_id: str, wanted: dict[str, Any], actor: Actor, owner: str
 ) -> Operation:

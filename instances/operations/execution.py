@@ -4,8 +4,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 
-from instances import errors, tracing
+from django.db import Error as DatabaseTrouble
+from django.db import connection
+
+from instances import errors, tracing, transactions
 from instances.models import Kind, Operation
 from instances.operations import (
     back_up,
@@ -53,13 +57,14 @@ def run(
     """
     verb = VERBS[operation.kind]
     work = Work(operation, is_stopping=is_stopping)
+    attempt = partial(_attempt, verb, work, once=once, is_new=is_new)
     with tracing.at(
         operation=str(operation.pk),
         instance=str(operation.instance_id),
         request_identity=operation.request_id,
     ):
         try:
-            _attempt(verb, work, once=once, is_new=is_new)
+            _persevere(attempt, operation)
         except errors.LeaseLost:
             logger.warning("operation=%s was taken away; cleaning up", operation.pk)
             operation.refresh_from_db()
@@ -76,6 +81,27 @@ def run_now(operation: Operation, *, once: bool = True) -> Operation:
     """
     run(operation, once=once, is_new=True)
     return operation
+
+
+def _persevere(attempt: Callable[[], None], operation: Operation) -> None:
+    """Make the attempt again if the database has undone a part of it (F118).
+
+    Where the connection was lost, a commit may have happened: the row says so, and
+    what it says is not done again (F117).
+    """
+    if connection.in_atomic_block:
+        return attempt()
+    for pause in transactions.pauses():
+        try:
+            return attempt()
+        except DatabaseTrouble as error:
+            if not transactions.is_passing(error):
+                raise
+            pause(error)
+        connection.close_if_unusable_or_obsolete()
+        if not operation.is_still_to_do():
+            return None
+    return attempt()
 
 
 def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:
@@ -98,6 +124,8 @@ def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:
         _log_failure(operation, error)
         _settle(verb, work, error)
     except Exception as error:
+        if transactions.is_passing(error):
+            raise
         logger.exception("operation=%s crashed", operation.pk)
         _settle(
             verb, work, errors.BrokerError(detail=f"{type(error).__name__}: {error}")

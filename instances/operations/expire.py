@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.models import (
     WORKER,
     AuditEvent,
@@ -36,11 +36,12 @@ def expire_overdue() -> None:
             _accept(binding)
 
 
+@transactions.repeated
 @transaction.atomic
 def _accept(binding: ServiceBinding) -> None:
     """Raise ConcurrencyError if something else is done to it or to its instance."""
     instance = ServiceInstance.objects.select_for_update().get(pk=binding.instance_id)
-    if Operation.objects.unfinished().filter(exclusive_instance=instance).exists():
+    if Operation.objects.excluding(instance):
         raise errors.ConcurrencyError(detail=f"{instance} is being worked on")
     state = ServiceBinding.State
     binding.move(state.EXPIRED, only_from=(state.READY,))

@@ -3,13 +3,38 @@
 from dataclasses import replace
 
 from instances import containers, errors
-from instances.containers import ContainerHost, ContainerSpec
+from instances.containers import Access, ContainerHost, ContainerSpec
 from instances.engines import Configurable, Endpoint, Startup, get_engine
 from instances.models import Broker, Container, DockerHost
 
+SHORT_S = 10
+"""For calls that only look: in all, however they are answered (FAILURES F33)."""
 
-def connect(host: DockerHost, *, timeout_s: int = 30) -> ContainerHost:
-    return containers.connect(host.url, timeout_s=timeout_s)
+
+def connect(host: DockerHost, *, timeout_s: int = SHORT_S) -> ContainerHost:
+    """Raise WrongEngine for a host where another engine answers (FAILURES F44)."""
+    if host.is_quarantined:
+        raise errors.WrongEngine(found=host.other_engine_id, known=host.engine_id)
+    return containers.connect(access(host), timeout_s=timeout_s)
+
+
+def access(host: DockerHost) -> Access:
+    return Access(
+        url=host.url,
+        tls_ca=host.tls_ca,
+        tls_certificate=host.tls_certificate,
+        tls_key=host.tls_key,
+        ssh_key=host.ssh_key,
+        ssh_host_key=host.ssh_host_key,
+        engine_id=host.engine_id,
+    )
+
+
+def note_failure(host: DockerHost, error: errors.HostUnreachable) -> None:
+    """Write it to the row; another engine than the known one ends all work there."""
+    if isinstance(error, errors.WrongEngine):
+        host.quarantine(error.found)
+    host.note_contact(error.detail)
 
 
 def endpoint(container: Container) -> Endpoint:

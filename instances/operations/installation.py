@@ -26,9 +26,17 @@ def check_readable() -> None:
         raise ImproperlyConfigured(f"ENCRYPTION_KEYS: {error.detail}") from error
 
 
-def ensure_host(*, url: str, database_host: str, publish_address: str) -> DockerHost:
+def ensure_host(
+    *,
+    url: str,
+    database_host: str,
+    publish_address: str,
+    tls_ca: str = "",
+    tls_certificate: str = "",
+    tls_key: str = "",
+) -> DockerHost:
     """The first Docker host, made from the environment when there is none."""
-    existing = DockerHost.objects.first()
+    existing = DockerHost.objects.order_by("pk").first()
     if existing is not None:
         return existing
     host = DockerHost(
@@ -36,6 +44,9 @@ def ensure_host(*, url: str, database_host: str, publish_address: str) -> Docker
         url=url,
         database_host=database_host,
         publish_address=publish_address,
+        tls_ca=tls_ca,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
         memory_mb=UNREACHED_MEMORY_MB,
     )
     try:

@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from instances import errors
 from instances.engines import find_configurable
 from instances.models import ServicePlan
+from instances.models.backup_policy import BackupMethod
 from instances.models.disk import WhenFull
+from instances.operations import hot_backup
 
 
 def mistakes(plan: ServicePlan) -> Iterator[tuple[str, str]]:
     """The settings that are wrong, with a sentence each. clean() comes first."""
     engine = find_configurable(plan.offering.engine)
+    is_hot = plan.backup_method == BackupMethod.HOT
+    if is_hot and not hot_backup.is_possible(plan.offering.engine):
+        yield "backup_method", "Give auto or paused: this engine has no hot method."
     if not isinstance(plan.settings, dict):
         return
     if engine is not None:

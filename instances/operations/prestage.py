@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.containers import SOURCE_LABEL, ImageStore, Report
 from instances.containers.shipped import (
     NAMESPACE,
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 1.0
 
 
+@transactions.repeated
 def accept(host: DockerHost, image: str, *, actor: Actor) -> bool:
     """Record the wish; return whether it was not under way already."""
     with transaction.atomic():

@@ -62,13 +62,16 @@ def prove(backup: Backup, *, is_stopping: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def scratch(backup: Backup) -> Iterator[Container]:
-    """A throw-away container of the backup, for a row's time; prolong() keeps it."""
+def scratch(backup: Backup, image: str = "") -> Iterator[Container]:
+    """A throw-away container of the backup, for a row's time; prolong() keeps it.
+
+    Of another image, it serves the making of the backup.
+    """
     container = Container.objects.create(
         host=backup.host,
         plan=backup.plan,
         engine=backup.engine,
-        image=backup.reference,
+        image=image or backup.reference,
         memory_mb=backup.memory_mb,
         cpus=backup.plan.cpus,
         pids=backup.plan.pids,

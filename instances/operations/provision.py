@@ -4,13 +4,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from instances import errors, placement
+from instances import errors, placement, transactions
 from instances.engines import get_engine
 from instances.models import (
     Actor,
     AuditEvent,
     Container,
-    DockerHost,
     Kind,
     Operation,
     ServiceInstance,
@@ -27,6 +26,7 @@ from instances.operations.work import Verb, Work
 ADOPTING = "creating the database in a standby container"
 
 
+@transactions.repeated
 def accept(
     *,
     guid: str,
@@ -191,8 +191,8 @@ def _start(work: Work, instance: ServiceInstance, container: Container) -> None:
     try:
         start(container, step=work.step, fenced=work.fenced, fill=fill)
     except errors.HostUnreachable as error:
-        container.host.note_contact(error.detail)
-        if _is_another_host(container.host):
+        hosts.note_failure(container.host, error)
+        if placement.is_elsewhere(instance.plan, container.host):
             _abandon(work, instance, container)
         raise
     if container.host.problem:
@@ -212,12 +212,8 @@ def _placed(work: Work, instance: ServiceInstance) -> Container:
         with work.fenced("choosing a host and a port"):
             instance.container = placement.place(instance.plan)
             instance.save(update_fields=["container"])
+            work.operation.explain(instance.container.placed_because)
     return instance.container
-
-
-def _is_another_host(dead: DockerHost) -> bool:
-    others = DockerHost.objects.filter(state=DockerHost.State.ACTIVE, problem="")
-    return others.exclude(pk=dead.pk).exists()
 
 
 def _abandon(work: Work, instance: ServiceInstance, container: Container) -> None:

@@ -12,9 +12,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from instances import errors
-from instances.containers import CONTAINER_LABEL, ContainerStatus
+from instances.containers import CONTAINER_LABEL, ContainerHost, ContainerStatus
 from instances.models import Broker, Container, DockerHost, Operation
 from instances.operations import ghosts, hosts
+from instances.operations.host_images import planned
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,12 @@ def reconcile(host: DockerHost) -> None:
     # Rows first: a container listed afterwards has had its row before.
     wanted = host.containers.exclude(state=Container.State.GONE)
     rows = {row.name: row for row in wanted.select_related("host")}
-    found = hosts.connect(host).list(broker_id=str(Broker.this().broker_id))
+    docker = hosts.connect(host)
+    if not host.engine_id:
+        host.pin(docker.describe().engine_id)
+    found = docker.list(broker_id=str(Broker.this().broker_id))
     host.note_contact()
+    _note_images(host, docker)
     present = {status.name for status in found}
     # Before any is started: what is to go may still hold another one's port.
     for row in rows.values():
@@ -51,6 +56,14 @@ def reconcile(host: DockerHost) -> None:
             _start(known, status)
         elif _is_in_use(known) and ghosts.is_due(known, timezone.now()):
             _sweep(known)
+
+
+def _note_images(host: DockerHost, docker: ContainerHost) -> None:
+    """Which of the plans' images it has: placement asks the row, not Docker."""
+    wanted = {row.reference for row in planned(host)}
+    present = sorted(name for name in wanted if docker.images.find(name))
+    if present != host.present_images:
+        DockerHost.objects.filter(pk=host.pk).update(present_images=present)
 
 
 def _is_to_run(row: Container) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.engines import get_engine, new_secret
 from instances.models import (
     Actor,
@@ -44,6 +44,7 @@ def find(instance: ServiceInstance, wanted: str) -> Backup:
     return backup
 
 
+@transactions.repeated
 def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
     """Record the wish; is_safe: with a backup of now first.
 

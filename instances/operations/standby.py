@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from instances import errors, placement
+from instances import errors, placement, transactions
 from instances.models import Container, DockerHost, ServicePlan
 from instances.operations import hosts
 from instances.operations.starting import start, wait_until_ready
@@ -58,6 +58,7 @@ class Standbys:
             "plan=%s has no new standby for %.0f s: %s", plan, PAUSE_S, error.detail
         )
 
+    @transactions.repeated
     def _placed(self, plan: ServicePlan) -> Container | None:
         """A new row, claimed; None if another worker has been quicker."""
         try:
@@ -88,7 +89,7 @@ class Standbys:
             _remove_if_unwanted(container)
         except errors.BrokerError as error:
             if isinstance(error, errors.HostUnreachable):
-                container.host.note_contact(error.detail)
+                hosts.note_failure(container.host, error)
             container.dismiss()
             self._pause(plan, error)
 

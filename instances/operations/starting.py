@@ -16,7 +16,7 @@ from instances.operations import hosts
 
 READY_LIMIT_S = 60.0
 """How long a database may take from start to its first login."""
-POLL_S = 0.02
+POLL_S = 0.01
 PORT_TRIES = 3
 LOG_LINES = 20
 

@@ -1,6 +1,5 @@
 """Unbind: end a database user and its sessions, for good."""
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from instances import errors
@@ -16,6 +15,7 @@ from instances.models import (
 )
 from instances.operations import hosts
 from instances.operations.catalog import check_plan
+from instances.operations.turns import recording
 from instances.operations.waiting import until_free
 from instances.operations.work import Verb, Work
 
@@ -41,9 +41,10 @@ def accept(
         # Read before: on SQLite, a transaction keeps all others waiting.
         instance, binding = _read(instance_guid, guid)
         check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
-        with transaction.atomic():
+        with recording():
+            # Operations before their instance, as everywhere: see Work.fenced().
+            under_way = Operation.objects.find_under_way(binding)
             ServiceInstance.objects.lock(instance)
-            under_way = Operation.objects.filter(exclusive_binding=binding).first()
             if under_way is not None and under_way.kind == Kind.UNBIND:
                 return _taken_up(under_way, owner)
             _refuse_excluded(instance)
@@ -87,7 +88,7 @@ def _taken_up(waiting: Operation, owner: str) -> Operation:
 
 def _refuse_excluded(instance: ServiceInstance) -> None:
     """An exclusive operation goes first; a failed instance can still be unbound."""
-    if Operation.objects.unfinished().filter(exclusive_instance=instance).exists():
+    if Operation.objects.excluding(instance):
         raise errors.ConcurrencyError
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from instances import errors
+from instances import errors, transactions
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
@@ -20,7 +20,15 @@ from instances.models import (
 from instances.models.backup import Trigger
 from instances.models.container import MADE_WITH, is_same
 from instances.models.disk import HELD_TO
-from instances.operations import back_up, disk, engine_settings, hosts, parameters, swap
+from instances.operations import (
+    back_up,
+    disk,
+    engine_settings,
+    hosts,
+    hot_backup,
+    parameters,
+    swap,
+)
 from instances.operations.broker_parameters import engines_own
 from instances.operations.catalog import get_plan
 from instances.operations.in_place import (
@@ -37,6 +45,7 @@ from instances.operations.work import Verb, Work
 logger = logging.getLogger(__name__)
 
 
+@transactions.repeated
 def accept(
     *,
     guid: str,
@@ -265,6 +274,8 @@ def _undo(
     container = instance.container
     if container is None or container.state != Container.State.IN_USE:
         return
+    for backup in operation.backups.all():
+        hot_backup.close(backup, container)
     is_stale = with_settings and engine_settings.put_back(operation, container)
     # What a later update has set stays set.
     if apply_parameters(container, instance.database, instance.parameters) or is_stale:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from instances import errors
+from instances import errors, transactions
 
 T = TypeVar("T")
 PATIENCE_S = 5.0
@@ -17,6 +17,7 @@ def until_free(attempt: Callable[[], T]) -> T:
     One push of many apps binds them all at once: each waits for its turn rather
     than failing.
     """
+    attempt = transactions.repeated(attempt)
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

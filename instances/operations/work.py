@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import transaction
-
 from instances import errors
 from instances.models import Operation
+from instances.operations.turns import recording
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class Work:
         The operation's row comes first, so that a cancellation waits for it or
         is seen by it, and no two transactions lock rows in different orders.
         """
-        with transaction.atomic():
+        with recording():
             if step:
                 self.step(step)
             else:
@@ -64,14 +63,14 @@ class Work:
     @contextmanager
     def succeeding(self) -> Iterator[None]:
         """The last transaction: the operation succeeds together with the rows."""
-        with transaction.atomic():
+        with recording():
             self.operation.succeed()
             yield
 
     @contextmanager
     def failing(self, error: errors.BrokerError) -> Iterator[None]:
         """The last transaction of an operation that has been given up."""
-        with transaction.atomic():
+        with recording():
             self.operation.fail(error)
             yield
 

@@ -9,6 +9,8 @@ from django.test import SimpleTestCase
 
 from brokersite import environment
 from brokersite.environment import Environment
+from instances.containers.access import private_files
+from tests.authority import Authority
 
 SECRET_KEY = "k" + "0123456789" * 5
 KEYS = [Fernet.generate_key().decode() for _ in range(2)]
@@ -196,60 +198,46 @@ class DockerTest(SimpleTestCase):
         assert docker.publish_address == "192.0.2.7"
 
 
-class DatabaseTest(SimpleTestCase):
-    def test_without_a_service_it_is_sqlite_in_the_state_directory(self):
-        database = load(STATE_DIRECTORY="/data").database
-        assert database["ENGINE"].endswith("sqlite3")
-        assert database["NAME"] == "/data/brokersite.sqlite3"
+class DockerTlsTest(SimpleTestCase):
+    authority = Authority()
+    pair = authority.client()
 
-    def test_sqlite_waits_for_others_and_loses_no_commit(self):
-        """F113, F114."""
-        options = load().database["OPTIONS"]
-        assert options["transaction_mode"] == "IMMEDIATE"
-        assert options["timeout"] >= 20
-        assert "journal_mode=WAL" in options["init_command"]
-        assert "synchronous=FULL" in options["init_command"]
+    def variables(self, **changes: str) -> dict[str, str]:
+        return {
+            "DOCKER_HOST": "tcp://docker.example",
+            "DATABASE_HOST": "192.0.2.1",
+            "DOCKER_TLS_CA": self.authority.ca,
+            "DOCKER_TLS_CERT": self.pair.certificate,
+            "DOCKER_TLS_KEY": self.pair.key,
+            **changes,
+        }
 
-    def test_a_bound_mysql_is_used(self):
-        database = load(VCAP_SERVICES=services()).database
-        assert database["ENGINE"].endswith("mysql")
-        assert (database["HOST"], database["PORT"]) == ("db.example", 3307)
-        assert (database["NAME"], database["USER"]) == ("broker", "u")
-        assert database["PASSWORD"] == "p"
+    def test_certificates_make_tcp_safe_and_2376_the_port(self):
+        docker = load(**self.variables()).docker
+        assert docker.url == "tcp://docker.example:2376"
+        assert docker.tls_key == self.pair.key
+        assert self.pair.key not in repr(docker)
 
-    def test_it_is_found_by_its_tag_among_others(self):
-        others = {"user-provided": [{"name": "x", "credentials": {}}]}
-        both = json.dumps(others | json.loads(services()))
-        database = load(VCAP_SERVICES=both).database
-        assert database["HOST"] == "db.example"
+    def test_what_does_not_fit_is_named_by_its_variable(self):
+        text = refusal(**self.variables(DOCKER_TLS_KEY=self.authority.client().key))
+        assert "DOCKER_TLS_KEY" in text and "does not belong" in text
+        assert "DOCKER_TLS_CERT" in refusal(**self.variables(DOCKER_TLS_CERT=""))
 
-    def test_a_uri_alone_is_enough(self):
-        uri = "mysql://u%40x:p%2Fw@db.example:3307/broker?reconnect=true"
-        database = load(VCAP_SERVICES=services(credentials={"uri": uri})).database
-        assert (database["HOST"], database["PORT"]) == ("db.example", 3307)
-        assert (database["USER"], database["PASSWORD"]) == ("u@x", "p/w")
-        assert database["NAME"] == "broker"
-
-    def test_our_own_credentials_are_understood(self):
-        """The broker can run on a database of another broker of its kind."""
-        credentials = {"host": "h", "name": "n", "port": 1, "username": "u"}
-        ours = services(tags=["mariadb"], credentials=credentials)
-        assert load(VCAP_SERVICES=ours).database["HOST"] == "h"
-
-    def test_credentials_that_lack_the_address_are_named(self):
-        assert "broker-db" in refusal(VCAP_SERVICES=services(credentials={}))
-
-    def test_apps_of_cloud_foundry_cannot_share_sqlite(self):
-        """Web and worker are containers of their own there."""
-        application = json.dumps({"application_uris": ["x.example"]})
-        assert "VCAP_SERVICES" in refusal(VCAP_APPLICATION=application)
-
-    def test_several_app_instances_share_a_mysql(self):
-        load(CF_INSTANCE_INDEX="3", VCAP_SERVICES=services())
-
-    def test_odd_services_are_no_crash(self):
-        for value in ('{"a": null}', '{"a": [null, 1]}', '{"a": [{"tags": null}]}'):
-            assert load(VCAP_SERVICES=value).database["ENGINE"].endswith("sqlite3")
+    def test_the_files_of_dockers_own_tools(self):
+        named = {
+            "ca.pem": self.authority.ca,
+            "cert.pem": self.pair.certificate,
+            "key.pem": self.pair.key,
+        }
+        empty = dict.fromkeys(
+            ("DOCKER_TLS_CA", "DOCKER_TLS_CERT", "DOCKER_TLS_KEY"), ""
+        )
+        with private_files(named) as folder:
+            files = {"DOCKER_CERT_PATH": str(folder), "DOCKER_TLS_VERIFY": "1"}
+            docker = load(**self.variables(**empty, **files)).docker
+            assert docker.tls_certificate == self.pair.certificate
+        text = refusal(**self.variables(**empty, **files))
+        assert "DOCKER_CERT_PATH" in text and "key.pem" in text
 
 
 class LogsAndMetricsTest(SimpleTestCase):

@@ -33,12 +33,12 @@ class CommitContract:
         self.host.start(spec.name)
         return spec
 
-    def commit(self, spec: ContainerSpec, backup_id: str = "") -> str:
-        backup_id = backup_id or self.backup_id
-        reference = f"brokersite/backup:{backup_id}"
-        labels = {BROKER_LABEL: self.broker_id, BACKUP_LABEL: backup_id}
-        self.host.commit(spec.name, reference, labels=labels)
-        return reference
+    def commit(self, spec: ContainerSpec) -> str:
+        self.host.commit(spec.name, self.reference, labels=self.labels())
+        return self.reference
+
+    def labels(self) -> dict[str, str]:
+        return {BROKER_LABEL: self.broker_id, BACKUP_LABEL: self.backup_id}
 
     def find(self, spec: ContainerSpec) -> ContainerStatus:
         status = self.host.find(spec.name)
@@ -87,6 +87,23 @@ class CommitContract:
         for other in self.backups().keys() - {reference}:
             self.host.remove_image(other)
         assert self.backups() == {reference: self.backup_id}
+
+    def test_one_without_a_name_goes_by_its_id(self):
+        """What a hot backup is made of, until that is done."""
+        spec = self.started()
+        self.write(spec, "before")
+        image = self.host.commit(spec.name, "", labels=self.labels(), pauses=False)
+        assert self.backups() == {image: self.backup_id}
+        made = self.created(image=image)
+        assert self.holds(made, "before")
+        self.write(made, "added")
+        reference = self.commit(made)
+        assert self.backups() == {reference: self.backup_id}, "it is a part of that"
+        for name in (spec.name, made.name):
+            self.host.remove(name)
+        self.host.remove_image(reference)
+        assert self.backups() == {}
+        assert self.host.images.find(image) is None
 
     def test_what_does_not_exist_cannot_be_committed(self):
         spec = self.created()

@@ -10,7 +10,7 @@ import pytest
 from django.test import SimpleTestCase
 
 from instances import errors
-from instances.containers import ContainerSpec
+from instances.containers import Access, ContainerSpec
 from instances.containers.docker import DockerContainerHost
 from instances.engines import Endpoint, User, new_secret
 from tests.docker import engine_under_test as real
@@ -30,7 +30,7 @@ class RealEngineContract(EngineContract, SimpleTestCase):
         super().setUpClass()
         cls.addClassCleanup(real.remove_all)
         cls.docker = real.client()
-        cls.host = DockerContainerHost(real.url())
+        cls.host = DockerContainerHost(Access(real.url()))
         cls.spec = real.spec_of(cls.engine, SECRET)
         cls.endpoint = cls.start(cls.spec)
 

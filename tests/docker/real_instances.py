@@ -33,6 +33,9 @@ IDS = {"offering_id": "o", "plan_id": "p"}
 class RealInstances(TestCase):
     """A host with one port, and a plan for each of the engines."""
 
+    method = "paused"
+    """How backups are taken."""
+
     def setUp(self) -> None:
         super().setUp()
         self.docker = real.client()
@@ -90,7 +93,9 @@ class RealInstances(TestCase):
         run(unbind.accept(**names, **IDS, actor=ACTOR, owner=OWNER))
 
     def backed_up(self, instance: ServiceInstance) -> Backup:
-        backup = back_up.accept(instance, trigger="operator", actor=ACTOR)
+        backup = back_up.accept(
+            instance, trigger="operator", actor=ACTOR, method=self.method
+        )
         drain()
         backup.refresh_from_db()
         return backup

@@ -15,16 +15,10 @@ from tests.fakes import Refused
 BACKUPS = 3
 
 
-class LifeOfBackups:
-    """Facts; a subclass gives engine."""
+class Writing:
+    """An app that writes numbers down, and what was acknowledged of that."""
 
-    engine: str
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.instance = self.provisioned(self.engine)
-        self.binding = self.bound("b-1")
-        self.acknowledged: list[int] = []
+    acknowledged: list[int]
 
     @contextmanager
     def writing(self, binding: ServiceBinding) -> Iterator[None]:
@@ -46,6 +40,18 @@ class LifeOfBackups:
         finally:
             is_over.set()
             thread.join()
+
+
+class LifeOfBackups(Writing):
+    """Facts; a subclass gives engine."""
+
+    engine: str
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.instance = self.provisioned(self.engine)
+        self.binding = self.bound("b-1")
+        self.acknowledged: list[int] = []
 
     def test_what_was_acknowledged_before_a_backup_is_in_it(self):
         """I4, I5, I12, F98."""
@@ -118,9 +124,21 @@ class MariaDBLifeTest(LifeOfBackups, RealInstances):
     engine = "mariadb"
 
 
+class MariaDBHotLifeTest(MariaDBLifeTest):
+    method = "hot"
+
+
 class PostgresLifeTest(LifeOfBackups, RealInstances):
     engine = "postgres"
 
 
+class PostgresHotLifeTest(PostgresLifeTest):
+    method = "hot"
+
+
 class RedisLifeTest(LifeOfBackups, RealInstances):
     engine = "redis"
+
+
+class RedisHotLifeTest(RedisLifeTest):
+    method = "hot"

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 from unittest import mock
 
+from instances.containers import Access
 from instances.containers.docker import DockerContainerHost
 from instances.engines import get_engine
 from instances.models import Backup, ServiceInstance
@@ -40,12 +41,15 @@ class WithoutData:
         self.proved(backup)
         assert (backup.state, backup.proofs) == ("failed", 3) and backup.problem
         sweep()
-        assert DockerContainerHost(real.url()).images.find(backup.reference) is None
+        assert (
+            DockerContainerHost(Access(real.url())).images.find(backup.reference)
+            is None
+        )
 
     def fresh(self) -> str:
         """Another database of the same image, which has nothing in it."""
         spec = real.spec_of(get_engine(self.engine), "an admin secret")
-        host = DockerContainerHost(real.url())
+        host = DockerContainerHost(Access(real.url()))
         self.addCleanup(host.remove, spec.name)
         host.create(spec)
         host.start(spec.name)

@@ -13,10 +13,12 @@ from django.test import SimpleTestCase
 from instances import errors
 from instances.containers import (
     BROKER_LABEL,
+    Access,
     ContainerHost,
     ContainerSpec,
     docker_commits,
 )
+from instances.containers.archives import packed
 from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
@@ -88,7 +90,7 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         for broker_id in (self.broker_id, f"{self.broker_id}-other"):
             self.addCleanup(real.remove_backups, broker_id)
             self.addCleanup(real.remove_all, broker_id)
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def created(self, **changes: object) -> ContainerSpec:
         spec = real.spec_of(MariaDB(), "an admin secret", image=self.tag)
@@ -98,7 +100,7 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         return made
 
     def unreachable_host(self) -> ContainerHost:
-        return DockerContainerHost("unix:///no/such.sock", timeout_s=2)
+        return DockerContainerHost(Access("unix:///no/such.sock"), timeout_s=2)
 
     def container(self, spec: ContainerSpec) -> Any:
         return self.docker.containers.get(spec.name)
@@ -111,8 +113,8 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
         return dict(found)
 
     def write(self, spec: ContainerSpec, text: str) -> None:
-        code, _ = self.container(spec).exec_run(["touch", f"/run/{text}"], user="root")
-        assert code == 0
+        files = packed([(text, b"")], uid=0, gid=0)
+        self.host.write_archive(spec.name, "/run", files)
 
     def holds(self, spec: ContainerSpec, text: str) -> bool:
         try:
@@ -142,6 +144,49 @@ class DockerCommitTest(CommitContract, SimpleTestCase):
 
     def restarts(self, spec: ContainerSpec) -> bool:
         return self.seen(spec)["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+    def pauses_of(self, spec: ContainerSpec, since: float) -> int:
+        """How often Docker has paused it since."""
+        filters = {"container": spec.name, "event": "pause"}
+        until = time.time()
+        events = self.docker.api.events(since=since, until=until, filters=filters)
+        return len(list(events))
+
+    def test_it_is_paused_unless_it_need_not_be(self):
+        spec = self.started()
+        for pauses in (True, False):
+            began_at = time.time()
+            labels = self.labels()
+            self.host.commit(spec.name, "", labels=labels, pauses=pauses)
+            assert self.pauses_of(spec, began_at) == int(pauses)
+
+    def test_what_is_beside_a_container_sees_its_files(self):
+        """And what is made of it starts as the image does, not as it did."""
+        spec = self.started()
+        self.write(spec, "theirs")
+        copier = self.created(
+            publish_port=None,
+            restarts=False,
+            entrypoint=("bash", "-c"),
+            command=("ls /proc/1/root/run/theirs | sort -o /var/lib/redis/copied",),
+            beside=spec.name,
+            name=f"{spec.name}-copier",
+        )
+        self.host.start(copier.name)
+        assert self.container(copier).wait(timeout=30)["StatusCode"] == 0
+        assert list(self.host.read_archive(copier.name, "/var/lib/redis/copied"))
+        config = self.docker.api.inspect_image(self.commit(copier))["Config"]
+        own = self.docker.api.inspect_image(self.tag)["Config"]
+        for key in ("Entrypoint", "Cmd", "User", "WorkingDir"):
+            assert (config.get(key) or None) == (own.get(key) or None), key
+        assert self.find(spec).is_running
+
+    def test_beside_what_does_not_run_nothing_starts(self):
+        spec = self.created()
+        beside = {"beside": spec.name, "name": f"{spec.name}-2", "publish_port": None}
+        copier = self.created(**beside)
+        with pytest.raises(errors.HostRefused):
+            self.host.start(copier.name)
 
     def test_an_answer_that_is_not_waited_for_changes_nothing(self):
         """F36, F89: the daemon goes on, pauses no longer than it must, and tags."""

@@ -7,6 +7,7 @@ from django.test import SimpleTestCase
 from instances.containers import (
     BROKER_LABEL,
     CONTAINER_LABEL,
+    Access,
     ContainerHost,
     ContainerSpec,
 )
@@ -65,7 +66,7 @@ class DockerCommandTest(CommandContract, SimpleTestCase):
         super().setUp()
         self.addCleanup(real.remove_all)
         self.docker = real.client()
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def command_of(self, spec: ContainerSpec) -> list[str]:
         found = self.docker.api.inspect_container(spec.name)["Config"]["Cmd"]

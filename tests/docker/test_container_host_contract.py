@@ -12,6 +12,7 @@ from instances import errors
 from instances.containers import (
     BROKER_LABEL,
     CONTAINER_LABEL,
+    Access,
     ContainerHost,
     ContainerSpec,
     ContainerStatus,
@@ -265,10 +266,10 @@ class DockerContainerHostTest(ContainerHostContract, SimpleTestCase):
         self.broker_id = f"{real.BROKER_ID}-{uuid.uuid4().hex[:8]}"
         self.addCleanup(real.remove_all, self.broker_id)
         self.addCleanup(real.remove_all, f"{self.broker_id}-other")
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def unreachable_host(self) -> ContainerHost:
-        return DockerContainerHost("unix:///no/such.sock", timeout_s=2)
+        return DockerContainerHost(Access("unix:///no/such.sock"), timeout_s=2)
 
     def identity(self, spec: ContainerSpec) -> object:
         return self.docker.containers.get(spec.name).id

@@ -15,6 +15,7 @@ from instances import errors
 from instances.containers import (
     BROKER_LABEL,
     CONTAINER_LABEL,
+    Access,
     ContainerSpec,
     HostDescription,
 )
@@ -59,7 +60,7 @@ class DockerTestCase(SimpleTestCase):
         super().setUpClass()
         cls.addClassCleanup(real.remove_all)
         cls.docker = real.client()
-        cls.host = DockerContainerHost(real.url())
+        cls.host = DockerContainerHost(Access(real.url()))
 
     @classmethod
     def start(cls) -> ContainerSpec:
@@ -169,7 +170,7 @@ class UnreachableTest(SimpleTestCase):
         listener.listen()
         started_at = time.monotonic()
         with pytest.raises(errors.HostUnreachable):
-            DockerContainerHost(f"unix://{path}", timeout_s=1).describe()
+            DockerContainerHost(Access(f"unix://{path}"), timeout_s=1).describe()
         assert time.monotonic() - started_at < 5
 
     def test_a_closed_tcp_port_is_an_unreachable_host(self):
@@ -177,17 +178,19 @@ class UnreachableTest(SimpleTestCase):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         with pytest.raises(errors.HostUnreachable) as caught:
-            DockerContainerHost(f"tcp://127.0.0.1:{port}", timeout_s=1).describe()
+            DockerContainerHost(
+                Access(f"tcp://127.0.0.1:{port}"), timeout_s=1
+            ).describe()
         assert str(port) in caught.value.detail
         assert str(port) not in str(caught.value)
 
     def test_a_client_that_failed_is_not_used_again(self):
         """F32: the daemon is back, and so is the host."""
         real.client()
-        host = DockerContainerHost(real.url())
+        host = DockerContainerHost(Access(real.url()))
         assert isinstance(host.describe(), HostDescription)
         with pytest.raises(errors.HostUnreachable):
-            DockerContainerHost("unix:///no/such.sock").describe()
+            DockerContainerHost(Access("unix:///no/such.sock")).describe()
         assert isinstance(host.describe(), HostDescription)
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import SimpleTestCase
 
 from instances import errors
-from instances.containers import ContainerSpec
+from instances.containers import Access, ContainerSpec
 from instances.containers.docker import DockerContainerHost
 from instances.engines import Endpoint, User
 from instances.engines.generic import ENGINE
@@ -36,7 +36,7 @@ class MemcachedTest(SimpleTestCase):
         super().setUpClass()
         cls.addClassCleanup(real.remove_all)
         cls.docker = real.client()
-        cls.host = DockerContainerHost(real.url())
+        cls.host = DockerContainerHost(Access(real.url()))
         cls.spec, cls.endpoint = cls.described(example())
         cls.host.create(cls.spec)
         cls.host.start(cls.spec.name)

@@ -9,7 +9,13 @@ import pytest
 from django.test import SimpleTestCase
 
 from instances import errors
-from instances.containers import SOURCE_LABEL, ContainerHost, ImageBuild, ImageStore
+from instances.containers import (
+    SOURCE_LABEL,
+    Access,
+    ContainerHost,
+    ImageBuild,
+    ImageStore,
+)
 from instances.containers.docker import DockerContainerHost
 from instances.engines.redis import Redis
 from tests.docker import engine_under_test as real
@@ -188,7 +194,7 @@ class DockerImageStoreTest(ImageStoreContract, SimpleTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
         self.addCleanup(self.remove_images)
 
     def remove_images(self) -> None:
@@ -214,4 +220,4 @@ class DockerImageStoreTest(ImageStoreContract, SimpleTestCase):
         return f"{name}:{tag}"
 
     def unreachable_host(self) -> ContainerHost:
-        return DockerContainerHost("unix:///no/such.sock", timeout_s=2)
+        return DockerContainerHost(Access("unix:///no/such.sock"), timeout_s=2)

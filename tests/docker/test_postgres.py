@@ -1,18 +1,30 @@
 """PostgreSQL in a real container."""
 
 import time
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+import psycopg
 import pytest
 
 from instances import errors
-from instances.engines import Endpoint, User, postgres_read_only, postgres_session
+from instances.engines import (
+    Endpoint,
+    User,
+    new_secret,
+    postgres_idle,
+    postgres_read_only,
+    postgres_session,
+)
 from instances.engines.postgres import Postgres
+from instances.engines.postgres_session import connect
 from instances.engines.verifiers import scram_sha_256
 from tests.docker.postgres_session import PostgresSession
 from tests.docker.real_backup import RealBackupContract
 from tests.fakes import Refused
+
+_WHO = "SELECT pg_backend_pid()"
 
 
 class PostgresTest(RealBackupContract):
@@ -50,6 +62,62 @@ class PostgresTest(RealBackupContract):
     def administrator(self, database: str = "postgres") -> PostgresSession:
         secret = self.endpoint.admin_secret
         return self.log_in(username="brokersite", password=secret, database=database)
+
+    def test_it_logs_in_with_keys_and_where_libpq_knows_none_with_the_password(self):
+        wrong = replace(self.endpoint, admin_secret=new_secret())
+        for version in (170000, 180000):
+            with mock.patch("psycopg.pq.version", return_value=version):
+                self.engine.check(self.endpoint)
+                with pytest.raises(errors.EngineUnreachable) as refused:
+                    self.engine.check(wrong)
+                assert "authentication failed" in refused.value.detail
+
+    def test_binds_one_after_another_need_one_login(self):
+        users = [self.user() for _ in range(3)]
+        with mock.patch.object(postgres_idle, "connect", wraps=connect) as logins:
+            self.engine.create_database(self.endpoint, users[0].database)
+            for user in users:
+                self.engine.create_user(self.endpoint, user)
+                self.session(user)
+                self.engine.drop_user(self.endpoint, user.name)
+        assert logins.call_count <= 1
+
+    def test_a_session_of_before_a_restart_is_not_used(self):
+        """F65: nor one of another server in its place."""
+        for kill in (False, True):
+            self.created()
+            self.restart(kill=kill)
+            self.session(self.created())
+
+    def test_the_server_ends_a_session_that_is_not_used(self):
+        with postgres_idle.lend_session(self.endpoint) as session:
+            assert session.run("SHOW idle_session_timeout") == [("5s",)]
+        with mock.patch.object(postgres_idle, "monotonic", lambda: 1e12):
+            assert postgres_idle._find(self.endpoint) is None
+
+    def test_one_session_is_kept_and_none_that_has_failed(self):
+        with (
+            postgres_idle.lend_session(self.endpoint) as one,
+            postgres_idle.lend_session(self.endpoint) as other,
+        ):
+            assert one.run(_WHO) != other.run(_WHO)
+        (mine,) = one.run(_WHO)
+        with postgres_idle.lend_session(self.endpoint) as again:
+            assert again.run(_WHO) == [mine]
+        with pytest.raises(errors.EngineUnreachable):
+            with postgres_idle.lend_session(self.endpoint) as failing:
+                failing.run("SELECT nonsense")
+        with postgres_idle.lend_session(self.endpoint) as fresh:
+            assert fresh.run(_WHO) != [mine]
+
+    def test_a_check_logs_in_whatever_is_kept(self):
+        """F65: a standby that nobody can log in to is none."""
+        self.created()
+        with pytest.raises(errors.EngineUnreachable):
+            self.engine.check(replace(self.endpoint, admin_secret=new_secret()))
+        with mock.patch.object(psycopg, "connect", side_effect=psycopg.Error):
+            with pytest.raises(errors.EngineUnreachable):
+                self.engine.check(self.endpoint)
 
     def test_a_locale_sorts_as_that_country_does(self):
         user = self.user()

@@ -8,7 +8,7 @@ import pytest
 from django.test import SimpleTestCase
 
 from instances import errors
-from instances.containers import ContainerHost, ContainerSpec
+from instances.containers import Access, ContainerHost, ContainerSpec
 from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
@@ -138,7 +138,7 @@ class DockerArchiveTest(ArchiveContract, SimpleTestCase):
         super().setUp()
         self.docker = real.client()
         self.addCleanup(real.remove_all)
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def restarts(self, spec: ContainerSpec) -> bool:
         """What a daemon that restarts would do."""

@@ -14,6 +14,10 @@ from tests.fakes.faults import counted
 class FakeImage:
     data: bytes
     labels: dict[str, str]
+    base: str = ""
+    """The unnamed image that it is made of."""
+    is_torn: bool = False
+    """Its files are of different moments."""
 
 
 class MemoryCommits:
@@ -22,11 +26,26 @@ class MemoryCommits:
     machine: Any
 
     @counted
-    def commit(self, name: str, reference: str, *, labels: Mapping[str, str]) -> None:
+    def commit(
+        self,
+        name: str,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        pauses: bool = True,
+    ) -> str:
         container = self._existing(name)  # type: ignore[attr-defined]
-        data = pickle.dumps((container.databases, container.users))
+        image_id = f"sha256:{next(self.machine.numbers)}"
         inherited = {**container.spec.labels, CONTAINER_LABEL: ""}
-        self.machine.backups[reference] = FakeImage(data, {**inherited, **labels})
+        self.machine.backups[reference or image_id] = FakeImage(
+            pickle.dumps((container.databases, container.users)),
+            {**inherited, **labels},
+            base=container.spec.image
+            if container.spec.image in self.machine.backups
+            else "",
+            is_torn=container.is_torn or (not pauses and container.state == "running"),
+        )
+        return image_id
 
     @counted
     def resume(self, name: str) -> None:
@@ -39,12 +58,14 @@ class MemoryCommits:
         rows = self.machine.containers.values()
         if any(row.spec.image == reference for row in rows):
             raise errors.HostRefused(detail=f"{reference} is in use")
-        self.machine.backups.pop(reference, None)
+        removed = self.machine.backups.pop(reference, None)
+        if removed is not None:
+            self.machine.backups.pop(removed.base, None)
 
     @counted
     def list_backups(self, *, broker_id: str) -> dict[str, str]:
         return {
             reference: image.labels[BACKUP_LABEL]
-            for reference, image in self.machine.backups.items()
+            for reference, image in self.machine.listed().items()
             if image.labels.get(BROKER_LABEL) == broker_id
         }

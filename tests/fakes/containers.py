@@ -1,10 +1,11 @@
 """A container host in memory, with Docker's observed ways (FACTS §2, §6)."""
 
 import io
+import itertools
 import pickle
 import re
 import tarfile
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,10 +19,11 @@ from instances.containers import (
     ContainerSpec,
     ContainerStatus,
     HostDescription,
+    HostNetwork,
     ImageBuild,
 )
 from instances.engines.mariadb import MariaDB
-from tests.fakes import proofs
+from tests.fakes import hot, proofs
 from tests.fakes.commits import FakeImage, MemoryCommits
 from tests.fakes.faults import Faults, counted
 from tests.fakes.images import MemoryImageStore, id_of
@@ -52,6 +54,8 @@ class FakeContainer:
     """Bytes of its own layer."""
     is_being_read: bool = False
     """Docker locks it as long."""
+    is_torn: bool = False
+    """Its data is of different moments."""
 
     def take_in(self) -> None:
         """What the entrypoint does with another container's data."""
@@ -79,14 +83,32 @@ class Machine:
     failing_images: dict[str, int] = field(default_factory=dict)
     """Images whose containers exit at once, with their exit codes."""
     backups: dict[str, FakeImage] = field(default_factory=dict)
-    """Images made of containers, by their references."""
+    """Images made of containers, by their references, or ids without."""
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     deaf_images: set[str] = field(default_factory=set)
     """Images that do not take in another container's data."""
     foreign_images: set[str] = field(default_factory=set)
     """Images without the folder for another container's data."""
+    copy_code: int = 0
+    """The exit code of what copies beside a server."""
     is_down: bool = False
     free_bytes: int | None = 100 * 2**30
     """None: its images cannot tell."""
+    engine_id: str = "memory"
+    description: dict[str, Any] = field(default_factory=dict)
+    """What describe() says otherwise than usual."""
+    addresses: set[str] = field(default_factory=lambda: {"127.0.0.1"})
+    ephemeral_ports: tuple[int, int] = (32768, 60999)
+
+    def listed(self) -> dict[str, FakeImage]:
+        """Docker hides an unnamed one that another is made of."""
+        bases = {image.base for image in self.backups.values()}
+        return {name: row for name, row in self.backups.items() if name not in bases}
+
+    def has(self, image: str) -> bool:
+        """By its name or its id."""
+        names = (*self.images, *self.backups)
+        return image in names or image in {id_of(self, name) for name in self.images}
 
     def running(self) -> list[FakeContainer]:
         return [row for row in self.containers.values() if row.state == "running"]
@@ -95,17 +117,35 @@ class Machine:
 class MemoryContainerHost(MemoryCommits):
     """A connection to a Machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, *, engine_id: str = "") -> None:
         self.machine, self.faults = machine, machine.faults
+        self._known = engine_id
         self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
             raise errors.HostUnreachable(detail="the machine is down")
+        if self._known and self._known != self.machine.engine_id:
+            found = self.machine.engine_id
+            raise errors.WrongEngine(found=found, known=self._known)
+
+    @counted
+    def ping(self) -> None:
+        pass
 
     @counted
     def describe(self) -> HostDescription:
-        return HostDescription(engine_id="memory", version="1", memory_mb=16384)
+        usual = {"version": "1", "memory_mb": 16384, "api_version": "1.41"}
+        described = {**usual, **self.machine.description}
+        return HostDescription(engine_id=self.machine.engine_id, **described)
+
+    @counted
+    def look_around(self, image: str) -> HostNetwork:
+        if image not in self.machine.images:
+            raise errors.ImageMissing(detail=f"image {image} is not here")
+        return HostNetwork(
+            frozenset(self.machine.addresses), self.machine.ephemeral_ports
+        )
 
     @counted
     def create(self, spec: ContainerSpec) -> None:
@@ -117,7 +157,7 @@ class MemoryContainerHost(MemoryCommits):
             if found.spec.publish_port == spec.publish_port:
                 return
         backup = self.machine.backups.get(spec.image)
-        if spec.image not in self.machine.images and backup is None:
+        if not self.machine.has(spec.image):
             raise errors.ImageMissing(detail=f"image {spec.image} is not here")
         # The port is not looked at: that is for start to find out (F54).
         made = self.machine.containers[spec.name] = FakeContainer(
@@ -127,6 +167,7 @@ class MemoryContainerHost(MemoryCommits):
         )
         if backup is not None:
             made.databases, made.users = pickle.loads(backup.data)  # noqa: S301
+            made.is_torn = backup.is_torn
 
     @counted
     def start(self, name: str) -> None:
@@ -135,6 +176,8 @@ class MemoryContainerHost(MemoryCommits):
             return
         if "PROVE" in container.spec.environment:
             return self._prove(container)
+        if container.spec.beside:
+            return self._copy(container)
         taken = {row.address for row in self.machine.running()}
         is_public = container.spec.publish_port is not None
         if is_public and container.address in taken | self.machine.strangers:
@@ -155,10 +198,21 @@ class MemoryContainerHost(MemoryCommits):
     def _prove(self, container: FakeContainer) -> None:
         """It counts, prints and ends."""
         code = self.machine.failing_images.get(container.spec.image, 0)
+        code = code or int(container.is_torn)
         container.state, container.exit_code = "exited", code
         if not code:
             question = container.spec.environment["PROVE"]
             container.log = proofs.log_of(container, question)
+
+    def _copy(self, container: FakeContainer) -> None:
+        """It copies a running server's data, and ends."""
+        server = self._existing(container.spec.beside)
+        if server.state != "running":
+            raise errors.HostRefused(detail="cannot join a container that is down")
+        container.state, container.exit_code = "exited", self.machine.copy_code
+        container.log = "copied"
+        data = pickle.dumps((server.databases, server.users))
+        container.databases, container.users = pickle.loads(data)  # noqa: S301
 
     @counted
     def stop(self, name: str, *, limit_s: int) -> None:
@@ -201,6 +255,7 @@ class MemoryContainerHost(MemoryCommits):
                 content = archive.extractfile(member)
                 assert content is not None
                 container.files[f"{path}/{member.name}"] = content.read()
+                container.is_torn &= member.name != hot.MENDING
 
     def _existing(self, name: str) -> FakeContainer:
         container = self.machine.containers.get(name)

@@ -178,6 +178,10 @@ class FakeEngine:
     def users(self, endpoint: Endpoint) -> list[str]:
         return sorted(self._server(endpoint).users)
 
+    def databases(self, endpoint: Endpoint) -> dict[str, list[str]]:
+        """As its own server sees them."""
+        return self._server(endpoint).databases
+
     def _server(self, endpoint: Endpoint) -> FakeContainer:
         server = self._listening(endpoint.host, endpoint.port)
         verifier = self.environment(endpoint.admin_secret)

@@ -6,12 +6,15 @@ from unittest import mock
 from django.db.models.functions import Now
 
 from instances import containers, engines
+from instances.containers import Access
+from instances.engines import hot
 from instances.models import Container, Operation, PortLease, ServiceInstance
 from instances.operations import hosts
 from instances.operations.execution import run
 from tests.fakes.containers import FakeContainer, Machine, MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
+from tests.fakes.hot import FakeRecipe
 
 URL = "memory://one"
 ADDRESS = "127.0.0.1"
@@ -23,6 +26,7 @@ class World:
         self.faults = Faults()
         self.machines: dict[str, Machine] = {}
         self.engine = FakeEngine(lambda: self.machines.values(), self.faults)
+        self.recipe = FakeRecipe(self.engine)
 
     @property
     def machine(self) -> Machine:
@@ -30,10 +34,10 @@ class World:
         return self.at(URL)
 
     def at(self, url: str) -> Machine:
-        return self.machines.setdefault(url, Machine(self.faults))
+        return self.machines.setdefault(url, Machine(self.faults, engine_id=url))
 
-    def connect(self, url: str, *, timeout_s: int = 30) -> MemoryContainerHost:
-        return MemoryContainerHost(self.at(url))
+    def connect(self, access: Access, *, timeout_s: int = 10) -> MemoryContainerHost:
+        return MemoryContainerHost(self.at(access.url), engine_id=access.engine_id)
 
     def containers(self) -> list[FakeContainer]:
         """Of all machines, running or not."""
@@ -63,6 +67,8 @@ class FakeWorld:
         schemes, known = containers.SCHEMES, engines.ENGINES
         self.enterContext(mock.patch.dict(schemes, {"memory": self.world.connect}))
         self.enterContext(mock.patch.dict(known, {"mariadb": self.world.engine}))
+        recipes = {"mariadb": self.world.recipe}
+        self.enterContext(mock.patch.dict(hot.RECIPES, recipes))
 
 
 def drain(*, limit: int = 100) -> int:

@@ -37,4 +37,4 @@ class BackupTestCase(DomainTestCase):
         return backup
 
     def images(self) -> set[str]:
-        return set(self.world.machine.backups)
+        return set(self.world.machine.listed())

@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import json
 from pathlib import Path
 
@@ -5,11 +7,12 @@ import pytest
 from django.test import SimpleTestCase
 
 from instances import engines, errors
-from instances.containers import connect
+from instances.containers import Access, connect
 from instances.engines import ENGINES, get_engine, new_secret, parameters, redis
 from instances.engines.base import binding_users, read_inventory
 from instances.engines.verifiers import (
     mysql_native_password,
+    scram_login,
     scram_sha_256,
     sha_256,
 )
@@ -127,6 +130,14 @@ class VerifiersTest(SimpleTestCase):
         assert verifier.startswith("SCRAM-SHA-256$4096:")
         assert len(verifier) == 133
 
+    def test_scram_login_is_what_the_verifier_proves(self):
+        """RFC 5802: the server stores the client key's digest, and the server key."""
+        client_key, server_key = scram_login("password")
+        digest = hashlib.sha256(base64.b64decode(client_key)).digest()
+        stored = f"{base64.b64encode(digest).decode()}:{server_key}"
+        assert scram_sha_256("password").endswith(f"${stored}")
+        assert scram_login("passwore") != (client_key, server_key)
+
 
 class ReadInventoryTest(SimpleTestCase):
     def test_a_log_is_read_between_the_servers_own_lines(self):
@@ -173,4 +184,4 @@ class RedisFlushTest(SimpleTestCase):
 class ConnectTest(SimpleTestCase):
     def test_an_unknown_scheme_is_refused(self):
         with pytest.raises(errors.InvalidRequest, match="unix://"):
-            connect("ftp://host")
+            connect(Access("ftp://host"))

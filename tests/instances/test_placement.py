@@ -1,10 +1,13 @@
+from collections import Counter
 from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.db.models.functions import Now
 
-from instances import errors, placement
-from instances.models import Container, DockerHost, PortLease
+from instances import containers, errors, placement
+from instances.models import Container, DockerHost, Operation, PortLease
+from instances.operations.reconcile import reconcile
 from tests.fakes import make_host, make_plan
 from tests.instances.base import DomainTestCase
 
@@ -147,6 +150,71 @@ class StandbyTest(DomainTestCase):
         assert self.state_of(self.older) == "retiring"
         with pytest.raises(errors.NoCapacity):
             placement.place(self.plan)
+
+
+class LabelsTest(DomainTestCase):
+    def test_only_a_host_with_all_labels_gets_it(self):
+        make_host("two", memory_mb=10**6, labels="ssd")
+        both = make_host("three", labels="zone=a ssd fast")
+        picky = make_plan("picky", host_labels="ssd zone=a")
+        assert placement.place(picky).host == both
+
+    def test_without_such_a_host_the_reason_is_told(self):
+        picky = make_plan("picky", host_labels="ssd zone=a")
+        with pytest.raises(errors.NoCapacity) as caught:
+            placement.place(picky)
+        assert "one: has no label ssd zone=a" in caught.value.detail
+
+
+class PreferencesTest(DomainTestCase):
+    def test_a_host_known_to_lack_the_image_comes_after_one_that_has_it(self):
+        make_host("two", memory_mb=10**6, present_images=[])
+        assert placement.place(self.plan).host == self.host
+
+    def test_what_is_there_is_known_from_the_last_pass(self):
+        reconcile(self.host)
+        assert DockerHost.objects.get().present_images == [self.plan.image]
+        self.world.machine.images.clear()
+        reconcile(self.host)
+        assert DockerHost.objects.get().present_images == []
+
+    def test_a_host_whose_breaker_is_open_is_the_last_choice(self):
+        """I13: in this process, before any row says so."""
+        other = make_host("two", memory_mb=10**6)
+        with mock.patch.object(containers, "is_failing", lambda url: url == other.url):
+            assert placement.place(self.plan).host == self.host
+
+    def test_a_host_without_ports_is_none(self):
+        make_host("two", memory_mb=10**6, port_min=20000, port_max=20000)
+        first, second = placement.place(self.plan), placement.place(self.plan)
+        assert (first.host.name, second.host) == ("two", self.host)
+
+    def test_another_engine_is_never_chosen(self):
+        """F44."""
+        make_host("two", memory_mb=10**6, other_engine_id="another")
+        assert placement.place(self.plan).host == self.host
+
+    def test_the_operation_says_why_there(self):
+        make_host("two", state=DockerHost.State.CORDONED)
+        self.provisioned()
+        [why] = [s["why"] for s in Operation.objects.get().steps if "why" in s]
+        assert why.startswith("one: 16384 of 16384 MiB free, 100 free ports")
+        assert "not two (Cordoned)" in why
+
+
+class RehearseTest(DomainTestCase):
+    def test_it_is_what_placement_does(self):
+        make_host("two", memory_mb=self.host.memory_mb // 2)
+        foreseen, _ = placement.rehearse(self.plan, 80)
+        assert not Container.objects.exists()
+        done = Counter(placement.place(self.plan).host_id for _ in range(80))
+        assert foreseen == done and len(done) == 2
+
+    def test_what_has_no_room_is_left_over(self):
+        DockerHost.objects.update(memory_mb=self.plan.memory_mb * 3)
+        placed, rooms = placement.rehearse(self.plan, 20)
+        assert placed.total() == 3
+        assert "MiB free" in rooms[0].refusal(self.plan)
 
 
 class CheckCapacityTest(DomainTestCase):

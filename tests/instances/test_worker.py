@@ -13,53 +13,82 @@ from instances.models.broker import HEARTBEAT_LIMIT
 from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.worker import EXIT_HUNG, WorkerProcess
 from tests.fakes import drain, make_host, make_plan
-from tests.instances.base import DomainTestCase, Wishes
+from tests.instances.base import Wishes
+from tests.instances.worker_parts import WorkerParts
 
 
-class WorkerPartsTest(DomainTestCase):
+class WorkerPartsTest(WorkerParts):
     """Each loop's body, run once in this thread."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.process = WorkerProcess(threads=1)
-        self.process._stopping = mock.Mock(wraps=threading.Event())
-        self.process._stopping.wait.side_effect = lambda *_: None
-        # This thread's connection is the test's: it stays open.
-        for name in ("connection", "close_old_connections"):
-            self.enterContext(mock.patch(f"instances.worker.{name}"))
 
     def test_work_runs_what_is_due(self):
         self.accept_provision()
         Operation.objects.update(not_before=Now() - timedelta(seconds=1))
-        self.process._work(self.process._owners[0])
+        self.process._dispatch()
         assert Operation.objects.get().state == "succeeded"
 
     def test_work_waits_when_there_is_nothing(self):
-        self.process._work(self.process._owners[0])
-        self.process._stopping.wait.assert_called_once()
+        self.process._finished = mock.Mock()
+        self.process._dispatch()
+        self.process._finished.wait.assert_called_once()
+
+    def test_a_host_whose_lane_is_full_keeps_no_other_waiting(self):
+        """I13: one thread, and it is not the first host's."""
+        first = self.provisioned("i-1")
+        make_host("two", memory_mb=10**6)
+        for instance in (first, self.provisioned("i-2")):
+            self.accept_deprovision(instance)
+        self.process._lanes.enter("stuck", self.host.pk)
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        for _ in range(3):
+            self.process._dispatch()
+        states = Operation.objects.filter(kind="deprovision").order_by("created_at")
+        assert [row.state for row in states] == ["queued", "succeeded"]
+        self.process._lanes.leave("stuck")
+        self.process._dispatch()
+        assert not Operation.objects.unfinished().exists()
+
+    def test_what_is_not_placed_yet_has_a_lane_of_its_own(self):
+        """I13."""
+        self.accept_provision()
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        self.process._lanes.enter("stuck", None)
+        self.process._dispatch()
+        assert Operation.objects.get().state == "queued"
+        self.process._lanes.leave("stuck")
+        self.process._dispatch()
+        assert Operation.objects.get().state == "succeeded"
+
+    def test_one_idle_thread_looks_for_all(self):
+        """And whoever had to wait while the process was told to stop claims nothing."""
+        self.accept_provision()
+        body = threading.Thread(target=self.process._work, args=["another"])
+        with self.process._looking:
+            body.start()
+            assert body.is_alive()
+            self.process._stopping.is_set.return_value = True
+        body.join(10)
+        assert Operation.objects.get().state == "queued"
+
+    def test_who_works_does_not_keep_the_others_from_looking(self):
+        self.accept_provision()
+
+        def look(operation: Operation, **_: object) -> None:
+            assert self.process._looking.acquire(blocking=False)
+            self.process._looking.release()
+
+        with mock.patch("instances.worker.run", side_effect=look) as run:
+            self.process._work(self.process._owners[0])
+        run.assert_called_once()
 
     def test_a_beat_shows_life_and_keeps_the_leases(self):
         """F22."""
         operation = self.provision_operation()
-        owner = self.process._owners[0]
+        owner = f"{self.process.name}-0"
+        self.process._lanes.enter(owner, None)
         Operation.objects.update(owner=owner, leased_until=Now() - timedelta(seconds=1))
         self.process._beat()
         assert Worker.objects.alive().count() == 1
         assert not Operation.objects.claimable().filter(pk=operation.pk).exists()
-
-    def test_a_host_that_is_due_is_reconciled_once(self):
-        """F30: one worker at a time takes a host."""
-        self.process._keep_house()
-        self.process._keep_house()
-        assert self.faults.calls.count("list") == 1
-
-    def test_a_dead_host_is_noted_and_delays_no_other(self):
-        """I13."""
-        make_host("two")
-        self.world.machine.is_down = True
-        self.process._keep_house()
-        problems = DockerHost.objects.order_by("name").values_list("problem", flat=True)
-        assert [bool(problem) for problem in problems] == [True, False]
 
     def test_images_are_prestaged(self):
         self.world.machine.registry.add("registry.example/tiny:1")
@@ -69,25 +98,12 @@ class WorkerPartsTest(DomainTestCase):
         self.process._prestage()
         self.process._stopping.wait.assert_called_once()
 
-    def test_a_host_that_is_due_is_measured_once(self):
-        """F30."""
-        self.process._measure()
-        self.process._measure()
-        assert self.faults.calls.count("sizes") == 1
-
-    def test_a_host_that_cannot_be_measured_delays_no_other(self):
-        """I13."""
-        make_host("two")
-        self.world.machine.is_down = True
-        with self.assertLogs("instances.worker", "WARNING") as logged:
-            self.process._measure()
-        assert "host=one is not measured" in logged.output[0]
-        assert self.faults.calls.count("sizes") == 2
-
     def test_hand_back_frees_what_it_held_and_its_name(self):
         """F28."""
         self.provision_operation()
-        Operation.objects.update(owner=self.process._owners[0])
+        owner = f"{self.process.name}-0"
+        self.process._lanes.enter(owner, None)
+        Operation.objects.update(owner=owner)
         self.process._beat()
         self.process._hand_back()
         operation = Operation.objects.get()
@@ -125,16 +141,18 @@ class WorkerPartsTest(DomainTestCase):
         self.accept_provision()
         pulse = self.process._here.pulse = mock.Mock()
         Operation.objects.update(not_before=Now() - timedelta(seconds=1))
-        self.process._work(self.process._owners[0])
+        self.process._dispatch()
         steps = Operation.objects.get().steps
         assert pulse.show_life.call_count >= len(steps) > 1
 
     def test_what_one_that_hangs_is_at_is_not_handed_back(self):
         """F26: or it would make each worker hang, and no attempt would count."""
         operation = self.provision_operation()
-        Operation.objects.update(owner=self.process._owners[0], handed_back=0)
+        owner = f"{self.process.name}-0"
+        self.process._lanes.enter(owner, None)
+        Operation.objects.update(owner=owner, handed_back=0)
         self.process._lost = [mock.Mock()]
-        self.process._lost[0].name = self.process._owners[0]
+        self.process._lost[0].name = owner
         self.process._hand_back()
         operation.refresh_from_db()
         assert (operation.state, operation.handed_back) == ("running", 0)
@@ -161,7 +179,7 @@ class WorkerPartsTest(DomainTestCase):
         actor = Actor(kind="platform", name="p", request_id="platform-1")
         instance = self.accept_provision(actor=actor)
         Operation.objects.update(not_before=Now() - timedelta(seconds=1))
-        self.process._work(self.process._owners[0])
+        self.process._dispatch()
         assert seen == [
             {
                 "operation": str(Operation.objects.get().pk),

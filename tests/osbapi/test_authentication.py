@@ -87,18 +87,18 @@ class LoginTest(PlatformTestCase):
             assert self.status() == 200
         check.assert_not_called()
 
-    def test_a_withdrawn_login_is_refused_at_once(self):
-        """S29."""
+    def test_a_withdrawn_login_is_refused(self):
+        """S29; how soon: test_fresh.py."""
         assert self.status() == 200
         BrokerCredential.objects.update(active=False)
         assert self.status() == 401
 
-    def test_a_deleted_login_is_refused_at_once(self):
+    def test_a_deleted_login_is_refused(self):
         assert self.status() == 200
         BrokerCredential.objects.all().delete()
         assert self.status() == 401
 
-    def test_a_changed_password_counts_at_once(self):
+    def test_a_changed_password_counts(self):
         assert self.status() == 200
         self.login.set_password("another")
         self.login.save()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -122,4 +123,27 @@ class ConcurrencyTest(Platform, TransactionTestCase):
         drain()
         assert self.world.containers() == []
         assert set(ServiceBinding.objects.values_list("state", flat=True)) <= {"gone"}
+        assert not Operation.objects.unfinished().exists()
+
+    def test_whatever_collides_is_no_fault(self):
+        """F118: which of two transactions has to wait is the broker's business."""
+        guids = ("i-1", "i-2", "i-3")
+
+        def life(number: int) -> list[Any]:
+            guid, binding = guids[number % 3], f"b-{number}"
+            return [
+                self.put(guid, is_async=False),
+                self.bind(binding, instance=guid),
+                self.unbind(binding, instance=guid),
+                self.delete(guid, is_async=False),
+            ]
+
+        parts = self.at_once(*[partial(life, number) for number in range(12)])
+        found = Counter(answer.status_code for part in parts for answer in part)
+        assert max(found) < 500, found
+        assert found[200] + found[201] > 0, found
+        for guid in guids:
+            self.delete(guid)
+        drain()
+        assert self.world.containers() == []
         assert not Operation.objects.unfinished().exists()

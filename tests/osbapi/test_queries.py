@@ -49,4 +49,4 @@ class QueriesTest(Platform, TransactionTestCase):
     def test_a_standby_is_adopted_with_a_commit_before_and_one_after(self):
         ServicePlan.objects.update(standby=1)
         Standbys().replenish()
-        assert self.cost(self.put) == (15, 2)
+        assert self.cost(self.put) == (16, 2)

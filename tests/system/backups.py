@@ -11,7 +11,7 @@ actor = Actor(kind="operator", name="tester")
 """
 BACK_UP = """
 instance = ServiceInstance.objects.get_live({guid!r})
-back_up.accept(instance, trigger="operator", actor=actor)
+back_up.accept(instance, trigger="operator", actor=actor, method={method!r})
 """
 RESTORE = """
 backup = Backup.objects.get(pk={backup!r})
@@ -20,9 +20,9 @@ restore.accept(backup, actor=actor, is_safe=False)
 UNFINISHED = "SELECT kind FROM instances_operation WHERE state IN ('queued', 'running')"
 
 
-def back_up(site: Site, guid: str) -> None:
+def back_up(site: Site, guid: str, method: str = "paused") -> None:
     """Ask for one, as the console does."""
-    site.manage("shell", "-c", ASK + BACK_UP.format(guid=guid))
+    site.manage("shell", "-c", ASK + BACK_UP.format(guid=guid, method=method))
 
 
 def restore(site: Site, backup: str) -> None:
@@ -69,3 +69,23 @@ def images(site: Site) -> dict[str, str]:
 def rows_with_image(site: Site) -> set[str]:
     sql = "SELECT id FROM instances_backup WHERE state IN ('committed', 'verified')"
     return {str(uuid.UUID(found)) for (found,) in site.rows(sql)}
+
+
+def reconcile_soon(site: Site) -> None:
+    site.execute("UPDATE instances_dockerhost SET reconcile_after = NULL")
+
+
+def wait_until_in_order(site: Site) -> None:
+    """One container, which runs; and no image without a row, nor the reverse."""
+    wait_until_done(site)
+
+    def is_in_order() -> bool:
+        reconcile_soon(site)
+        found = images(site)
+        return (
+            states(site) == ["running"]
+            and set(found.values()) == rows_with_image(site)
+            and len(found) == len(set(found.values()))
+        )
+
+    wait_for(is_in_order, "containers and images to be in order", limit_s=60)

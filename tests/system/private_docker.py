@@ -1,5 +1,7 @@
 """A dockerd of its own in a network namespace, to be killed without harm to others."""
 
+import itertools
+import os
 import shutil
 import signal
 import subprocess
@@ -10,21 +12,30 @@ from typing import Any
 import docker
 import requests
 
-from tests.system.site import wait_for
+from tests.system.site import wait_for, wait_until_stopped
 
 IMAGE = "brokersite/mariadb:10.11"
 
 
 class PrivateDocker:
-    """Needs root. Published ports are reached at `address`."""
+    """Needs root. Published ports are reached at `address`.
 
-    def __init__(self, *, number: int = 1, disk_mb: int = 0) -> None:
+    Each has names and addresses of its own, so that several may run at once.
+    """
+
+    _numbers = itertools.count()
+
+    def __init__(self, *, disk_mb: int = 0) -> None:
         """With a disk of its own, if it is to be full one day."""
-        self.name = f"brokersite-t{number}"
-        self.network = f"10.199.{70 + number}"
-        self.address = f"{self.network}.2"
-        self._inside, self._outside = f"bst{number}in", f"bst{number}out"
         self._disk_mb = disk_mb
+        number = (os.getpid() * 4 + next(self._numbers)) % 60000
+        self.name = f"brokersite-t{number}"
+        self._network = f"10.{192 + number // 16000}.{number // 64 % 250}"
+        first = number % 64 * 4
+        self._gateway = f"{self._network}.{first + 1}"
+        self.address = f"{self._network}.{first + 2}"
+        self._outside, inside = f"bst{number}out", f"bst{number}in"
+        self._inside = inside
         self.root = Path(tempfile.mkdtemp(prefix="brokersite-dockerd-", dir="/var/tmp"))
         self.url = f"unix://{self.root}/docker.sock"
         self._daemon: subprocess.Popen[bytes] | None = None
@@ -35,10 +46,10 @@ class PrivateDocker:
         inside, outside = self._inside, self._outside
         _run("ip", "link", "add", outside, "type", "veth", "peer", "name", inside)
         _run("ip", "link", "set", inside, "netns", self.name)
-        _run("ip", "addr", "add", f"{self.network}.1/24", "dev", outside)
+        _run("ip", "addr", "add", f"{self._gateway}/30", "dev", outside)
         _run("ip", "link", "set", outside, "up")
         within = ("ip", "-n", self.name)
-        _run(*within, "addr", "add", f"{self.address}/24", "dev", inside)
+        _run(*within, "addr", "add", f"{self.address}/30", "dev", inside)
         _run(*within, "link", "set", inside, "up")
         _run(*within, "link", "set", "lo", "up")
         if self._disk_mb:
@@ -48,15 +59,17 @@ class PrivateDocker:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for container in self.api.containers(all=True):
-            self.api.remove_container(container["Id"], v=True, force=True)
+        if self._answers():
+            for container in self.api.containers(all=True):
+                self.api.remove_container(container["Id"], v=True, force=True)
         self._end(signal.SIGTERM)
         # The shims of the containers that were running when it was killed.
         subprocess.run(["pkill", "-KILL", "-f", str(self.root)], capture_output=True)
         self._delete_namespace()
-        subprocess.run(
-            ["umount", "--recursive", str(self.root / "data")], capture_output=True
-        )
+        for name in ("data", "exec/netns/default"):
+            subprocess.run(
+                ["umount", "--recursive", str(self.root / name)], capture_output=True
+            )
         shutil.rmtree(self.root, ignore_errors=True)
 
     @property
@@ -68,16 +81,43 @@ class PrivateDocker:
         with (self.root / "log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 [
-                    *("nsenter", f"--net=/run/netns/{self.name}", "dockerd"),
+                    *("nsenter", f"--net=/run/netns/{self.name}"),
+                    *(*self.surroundings(), "dockerd"),
                     *("--host", self.url, "--data-root", str(self.root / "data")),
                     *("--exec-root", str(self.root / "exec")),
                     *("--pidfile", str(self.root / "pid")),
                     *("--cgroup-parent", f"/{self.name}"),
+                    *self.options(),
                 ],
                 stdout=log,
                 stderr=log,
             )
         wait_for(self._answers, f"dockerd to answer: see {self.root}/log")
+
+    def surroundings(self) -> list[str]:
+        """A command that becomes dockerd."""
+        return []
+
+    def options(self) -> list[str]:
+        """More of them for dockerd."""
+        return []
+
+    def freeze(self) -> None:
+        """It answers nobody, and its kernel accepts connections all the same (F34)."""
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGSTOP)
+        wait_until_stopped(self._daemon)
+
+    def thaw(self) -> None:
+        assert self._daemon is not None
+        self._daemon.send_signal(signal.SIGCONT)
+
+    def cut_off(self) -> None:
+        """Nothing of it can be reached, its databases included."""
+        _run("ip", "link", "set", self._outside, "down")
+
+    def reconnect(self) -> None:
+        _run("ip", "link", "set", self._outside, "up")
 
     def kill(self) -> None:
         """What a crash does; the containers are found dead at the next start."""

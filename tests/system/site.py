@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 import uuid
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -55,7 +55,9 @@ class Site:
         database_host: str = "127.0.0.1",
         web_workers: int = 2,
         engine: str = "mariadb",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """The checker looks at docker_url; the environment may name another way."""
         number = NUMBERS[engine]
         self.ids = {
             "service_id": f"{OFFERING[:-1]}{number}",
@@ -80,6 +82,7 @@ class Site:
             "OPERATION_LEASE_S": str(LEASE_S),
             "BROKER_USERNAME": "platform",
             "BROKER_PASSWORD": PASSWORD,
+            **(environment or {}),
         }
 
     def __enter__(self) -> "Site":
@@ -111,11 +114,17 @@ class Site:
 
     # Processes
 
-    def manage(self, *arguments: str) -> None:
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(
-            command, cwd=ROOT, env=self._environment, check=True, capture_output=True
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Run a command; return what it prints. Raise AssertionError if it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self._environment, **environment},
+            capture_output=True,
+            text=True,
         )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def _start(self, *command: str) -> subprocess.Popen[bytes]:
         with (self.state / "log").open("ab") as log:

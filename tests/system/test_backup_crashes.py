@@ -12,9 +12,13 @@ from tests.system.site import Site, can_log_in, connect, wait_for
 
 # Each a different state to go on from; the fakes crash at every single call.
 BACKUP_POINTS = [
-    "leave_witness:after",
-    "commit:after",
-    "start:after",  # the proof's
+    ("paused", "leave_witness:after"),
+    ("paused", "commit:after"),
+    ("paused", "start:after"),  # the proof's
+    ("hot", "create:after"),  # of what copies
+    ("hot", "start:after"),
+    ("hot", "commit:before"),
+    ("hot", "commit:after"),
 ]
 RESTORE_POINTS = [
     "create:after",  # of the throw-away container
@@ -69,38 +73,18 @@ def ended(worker: "subprocess.Popen[bytes]") -> None:
     assert worker.wait(10) == 0
 
 
-def reconcile_soon(site: Site) -> None:
-    site.execute("UPDATE instances_dockerhost SET reconcile_after = NULL")
-
-
-def wait_until_in_order(site: Site) -> None:
-    """One container, which runs; and no image without a row, nor the reverse."""
-    backups.wait_until_done(site)
-
-    def is_in_order() -> bool:
-        reconcile_soon(site)
-        images = backups.images(site)
-        return (
-            backups.states(site) == ["running"]
-            and set(images.values()) == backups.rows_with_image(site)
-            and len(images) == len(set(images.values()))
-        )
-
-    wait_for(is_in_order, "containers and images to be in order", limit_s=60)
-
-
-@pytest.mark.parametrize("point", BACKUP_POINTS)
+@pytest.mark.parametrize(("method", "point"), BACKUP_POINTS)
 def test_a_backup_is_verified_all_the_same(
-    site: Site, app: dict[str, Any], point: str
+    site: Site, app: dict[str, Any], method: str, point: str
 ) -> None:
     """F22, F89, I12."""
     site.arm(point)
     doomed = site.start_worker()
-    backups.back_up(site, "i")
+    backups.back_up(site, "i", method)
     assert doomed.wait(30) == -signal.SIGKILL
     worker = site.start_worker()
     backups.wait_until_verified(site)
-    wait_until_in_order(site)
+    backups.wait_until_in_order(site)
     assert 1 in facts(app)
     assert len(databases(app)) == 1, "no witness is left"
     ended(worker)
@@ -118,7 +102,7 @@ def test_killed_while_the_database_is_paused(site: Site, app: dict[str, Any]) ->
     assert backups.states(site) == ["paused"]
     worker = site.start_worker()
     backups.wait_until_verified(site)
-    wait_until_in_order(site)
+    backups.wait_until_in_order(site)
     assert len(databases(app)) == 1, "no witness is left"
     ended(worker)
 
@@ -134,7 +118,7 @@ def test_a_restored_database_has_the_data_of_then(
     backups.restore(site, backup)
     assert doomed.wait(30) == -signal.SIGKILL
     worker = site.start_worker()
-    wait_until_in_order(site)
+    backups.wait_until_in_order(site)
     assert can_log_in(app)
     assert facts(app) == [1]
     ended(worker)

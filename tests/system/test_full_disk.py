@@ -21,7 +21,7 @@ class TestFullDisk:
     def test_a_backup_fails_and_harms_nothing(self) -> None:
         """F92, I12, I13."""
         with (
-            PrivateDocker(number=3, disk_mb=DISK_MB) as daemon,
+            PrivateDocker(disk_mb=DISK_MB) as daemon,
             Site(docker_url=daemon.url, database_host=daemon.address) as site,
         ):
             site.start_worker()

@@ -26,7 +26,7 @@ class Command(BaseCommand):
             removed, _ = BrokerCredential.objects.filter(username=username).delete()
             if not removed:
                 raise CommandError(f"There is no broker login {username}.")
-            self.stdout.write(f"Broker login {username} is refused from now on.")
+            self.stdout.write(f"Broker login {username} is refused within a second.")
             return
         given = os.environ.get("BROKER_PASSWORD", "")
         password = given or secrets.token_urlsafe(24)

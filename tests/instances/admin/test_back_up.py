@@ -16,6 +16,7 @@ from instances.models import (
     Container,
     ServiceInstance,
     ServiceOffering,
+    ServicePlan,
 )
 from instances.operations import back_up
 from tests.instances.admin import rows
@@ -29,9 +30,9 @@ class BackUpTestCase(ConsoleTestCase):
         super().setUp()
         self.instance = rows.make_instance("instance-abc123")
 
-    def post(self, *instances, note=""):
+    def post(self, *instances, **wish):
         ids = [instance.pk for instance in instances]
-        return self.client.post(URL, {"id": ids, "note": note}, follow=True)
+        return self.client.post(URL, {"id": ids, **wish}, follow=True)
 
     def shown(self):
         return " ".join(self.text_of(URL, id=self.instance.pk).split())
@@ -70,7 +71,16 @@ class Confirmation(BackUpTestCase):
             (1_200_000_000, "about 5.2 s"),
         ):
             Container.objects.update(disk_bytes=size_bytes)
-            assert f"<strong>{text}, longer on a" in self.shown(), size_bytes
+            assert f"{text}, longer on a" in self.shown(), size_bytes
+
+    def test_says_what_the_plan_says(self):
+        hot = "wait, hot (as the plan says) </dt> <dd> <strong>about 100 ms at any size"
+        for size_bytes, is_hot in ((0, False), (100_000_000, True)):
+            Container.objects.update(disk_bytes=size_bytes)
+            assert (hot in self.shown()) == is_hot
+            assert ("wait, paused (as the plan" in self.shown()) != is_hot
+        ServicePlan.objects.update(backup_method="paused")
+        assert "wait, paused (as the plan" in self.shown()
 
     def test_says_how_long_it_was_the_last_time(self):
         assert "Last time" not in self.shown()
@@ -96,6 +106,21 @@ class Single(BackUpTestCase):
         assert change_url(backup) in response.content.decode()
         event = AuditEvent.objects.get(action="back up")
         assert (event.actor_kind, event.actor_name) == ("operator", "olga")
+
+    def test_the_operator_chooses_the_method(self):
+        for chosen, method in (("", "paused"), ("paused", "paused"), ("hot", "hot")):
+            with self.subTest(chosen):
+                instance = rows.make_instance(f"instance-{chosen}-{method}")
+                self.post(instance, method=chosen)
+                backup = instance.backups.get()
+                assert backup.method == method
+        text = self.text_of(change_url(backup))
+        assert "Hot" in text
+
+    def test_another_method_is_refused(self):
+        text = self.post(self.instance, method="cold").content.decode()
+        assert "cold is not one of the available choices" in text
+        assert not Backup.objects.exists()
 
     def test_a_second_click_is_told_that_the_first_is_under_way(self):
         self.post(self.instance)

@@ -14,6 +14,7 @@ from instances.operations.catalog_files import dump_catalog, load_catalog
 from tests.instances.admin.test_catalog_forms import FormTestCase
 
 CHANGES = {
+    "backup_method": "hot",
     "backup_interval_h": "24",
     "backup_keep": "",
     "backup_keep_days": "30",
@@ -33,7 +34,8 @@ class PolicyFields(FormTestCase):
         self.saved(self.plan, **CHANGES)
         plan = ServicePlan.objects.get()
         stored = [getattr(plan, name) for name in FIELDS]
-        assert stored == [24, "", None, 30, None, 0, True, False, True, True]
+        expected = ["hot", 24, "", None, 30, None, 0, True, False, True, True]
+        assert stored == expected
 
     def test_what_was_not_typed_stays(self):
         before = ServicePlan.objects.values(*FIELDS).get()
@@ -42,6 +44,8 @@ class PolicyFields(FormTestCase):
 
     def test_nonsense_is_refused(self):
         for name, value in (
+            ("backup_method", "cold"),
+            ("backup_method", ""),
             ("backup_interval_h", "0"),
             ("backup_interval_h", "745"),
             ("backup_cron", "30 2 * *"),
@@ -63,9 +67,14 @@ class PolicyFields(FormTestCase):
             assert f"{name}: " in text, name
         with TemporaryDirectory() as folder:
             path = Path(folder) / "catalog.yml"
+            text = text.replace("backup_method: auto", "backup_method: hot")
             path.write_text(text.replace("backup_keep: 7", "backup_keep: 3"))
             load_catalog(path, actor=WORKER)
-        assert ServicePlan.objects.get().backup_keep == 3
+            plan = ServicePlan.objects.get()
+            assert (plan.backup_keep, plan.backup_method) == (3, "hot")
+            path.write_text(text.replace("backup_method: hot", "backup_method: cold"))
+            with self.assertRaisesMessage(errors.InvalidRequest, "paused or hot"):
+                load_catalog(path, actor=WORKER)
 
 
 class WithoutProof(FormTestCase):
@@ -81,5 +90,8 @@ class WithoutProof(FormTestCase):
 
     def test_and_refused_in_a_file(self):
         plan = ServicePlan.objects.select_related("offering").get()
+        plan.backup_method = "hot"
+        with self.assertRaisesMessage(errors.InvalidRequest, "no hot method"):
+            plan_settings.check(plan)
         with self.assertRaisesMessage(errors.InvalidRequest, "backup_interval_h"):
             plan_settings.check(plan)

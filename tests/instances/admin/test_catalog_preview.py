@@ -5,6 +5,7 @@ import json
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from django.db import connection
 from django.urls import reverse
 
 from instances.admin.html import change_url, list_url
@@ -58,7 +59,9 @@ class Preview(FormTestCase):
 
     def test_hostile_text_is_escaped(self):
         payload = "</pre><script>alert(1)</script>{{ 7|add:7 }}"
-        ServiceOffering.objects.update(description=payload, metadata={"a": "\ud800"})
+        # PostgreSQL takes no half of a character.
+        half = "half" if connection.vendor == "postgresql" else "\ud800"
+        ServiceOffering.objects.update(description=payload, metadata={"a": half})
         response = self.client.get(PREVIEW)
         text = response.content.decode()
         assert "<script>alert" not in text and "{{ 7|add:7 }}" in text

@@ -21,7 +21,7 @@ def join(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0002_when_operations_ended'),
+        ('instances', '0004_docker_hosts_by_tls_and_ssh'),
     ]
 
     operations = [
