@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
 from whitenoise import middleware as whitenoise
 
+from instances import views
 from osbapi.fresh import Fresh
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -27,17 +28,23 @@ def is_platform(request: HttpRequest) -> bool:
 
 
 class HealthMiddleware:
-    """Answer /healthz before the Host header is checked.
+    """Answer /healthz and /readyz before the Host header and the scheme are checked.
 
-    Cloud Foundry's health check names the container's IP address as the host.
+    Cloud Foundry's checks name the container's IP address as the host, come over plain
+    HTTP and take nothing but 200.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info == "/healthz":
-            return HttpResponse("ok\n", content_type="text/plain")
+        match request.path_info:
+            case "/healthz":
+                return HttpResponse("ok\n", content_type="text/plain")
+            case "/readyz":
+                return views.ready(request)
+            case "/readyz/worker":
+                return views.worker_ready(request)
         return self._get_response(request)
 
 
