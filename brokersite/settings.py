@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
     "brokersite.traffic.TrafficMiddleware",
+    "brokersite.middleware.ClientAddressMiddleware",
     "brokersite.middleware.EncodedPathMiddleware",
     "brokersite.middleware.ForgetMiddleware",
     "brokersite.middleware.SecurityMiddleware",
@@ -150,5 +151,6 @@ FIRST_OPERATOR = dataclasses.asdict(ENVIRONMENT.operator)
 FIRST_BROKER_LOGIN = dataclasses.asdict(ENVIRONMENT.broker_login)
 ALLOW_INSECURE_DOCKER = ENVIRONMENT.allow_insecure_docker
 OPERATION_LEASE_S = ENVIRONMENT.operation_lease_s
+FORWARDED_HOPS = ENVIRONMENT.forwarded_hops
 WORKER_THREADS = ENVIRONMENT.worker_threads
 WATCHDOG_S = ENVIRONMENT.watchdog_s
