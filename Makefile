@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-databases lint bench requirements
+.PHONY: help run demo register test test-databases cf-test lint bench requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
@@ -16,6 +16,9 @@ run:  ## Run brokersite on this machine: http://127.0.0.1:8000/
 demo:  ## Walk through a service instance's life against a running brokersite
 	@bin/manage demo
 
+register:  ## Register a running brokersite with Cloud Foundry: BROKER_URL, BROKER_PASSWORD
+	@bin/register
+
 test:  ## Run the tests, some of ARGS="-k provision"
 	@bin/ensure-venv dev
 	@bin/ensure-docker
@@ -27,6 +30,12 @@ test-databases:  ## Run what concerns the broker's own database on MariaDB and o
 	@bin/ensure-docker
 	@bin/build-images mariadb postgres
 	$(PYTHON) -m tests.databases.server mariadb,postgres .venv/bin/pytest -q --timeout=300 $(or $(ARGS),$(ON_DATABASES))
+
+cf-test:  ## Push the site to a Cloud Foundry in miniature, ARGS="--database postgres"
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images mariadb postgres redis
+	$(PYTHON) -m tests.cf $(ARGS)
 
 lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	@bin/ensure-venv dev

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from csp import middleware as csp
+from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
@@ -17,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.middleware import clickjacking, common, csrf, security
 from whitenoise import middleware as whitenoise
 
+from instances import views
 from osbapi.fresh import Fresh
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -27,17 +29,42 @@ def is_platform(request: HttpRequest) -> bool:
 
 
 class HealthMiddleware:
-    """Answer /healthz before the Host header is checked.
+    """Answer /healthz and /readyz before the Host header and the scheme are checked.
 
-    Cloud Foundry's health check names the container's IP address as the host.
+    Cloud Foundry's checks name the container's IP address as the host, come over plain
+    HTTP and take nothing but 200.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info == "/healthz":
-            return HttpResponse("ok\n", content_type="text/plain")
+        match request.path_info:
+            case "/healthz":
+                return HttpResponse("ok\n", content_type="text/plain")
+            case "/readyz":
+                return views.ready(request)
+            case "/readyz/worker":
+                return views.worker_ready(request)
+        return self._get_response(request)
+
+
+class ClientAddressMiddleware:
+    """Take the client's address from where the last trusted router has written it.
+
+    All that routers pass on comes from their own address otherwise: one who guesses
+    passwords would keep everybody waiting. What stands further to the left in
+    X-Forwarded-For is the client's own word (SECURITY S40).
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        hops = settings.FORWARDED_HOPS
+        told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if hops and len(told) >= hops and told[-hops].strip():
+            request.META["REMOTE_ADDR"] = told[-hops].strip()
         return self._get_response(request)
 
 

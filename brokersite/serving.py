@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 
 from brokersite import logs
 from brokersite.redaction import known_secrets
+from brokersite.stopping import when_ready as when_ready
 from brokersite.traced import ids
 
 UNLOGGED = ("/healthz", "/readyz", "/metrics", "/static/")

@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "brokersite.middleware.HealthMiddleware",
     "brokersite.traffic.TrafficMiddleware",
+    "brokersite.middleware.ClientAddressMiddleware",
     "brokersite.middleware.EncodedPathMiddleware",
     "brokersite.middleware.ForgetMiddleware",
     "brokersite.middleware.SecurityMiddleware",
@@ -154,5 +155,6 @@ BACKUP_UPLOAD_LIMIT_MB = ENVIRONMENT.backups.upload_limit_mb
 BACKUP_REGISTRY = ENVIRONMENT.backups.registry
 BACKUP_REGISTRY_USERNAME = ENVIRONMENT.backups.registry_username
 BACKUP_REGISTRY_PASSWORD = ENVIRONMENT.backups.registry_password
+FORWARDED_HOPS = ENVIRONMENT.forwarded_hops
 WORKER_THREADS = ENVIRONMENT.worker_threads
 WATCHDOG_S = ENVIRONMENT.watchdog_s

@@ -10,14 +10,12 @@ from django.views.generic import RedirectView
 
 from brokersite.metrics import metrics
 from brokersite.middleware import is_platform
-from instances.views import ready
 from osbapi import errors
 
 urlpatterns = [
     # A broker that is registered with a trailing slash is asked for //v2/catalog.
     re_path(r"^/?v2/", include("osbapi.urls")),
     path("admin/", admin.site.urls),
-    path("readyz", ready),
     path("metrics", metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

@@ -44,6 +44,8 @@ class Environment:
     allow_insecure_docker: bool
     operator: Login
     broker_login: Login
+    forwarded_hops: int
+    """How many routers before the site add to X-Forwarded-For."""
     worker_threads: int
     operation_lease_s: int
     watchdog_s: int
@@ -92,6 +94,9 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
         operator=_login(reader, "ADMIN"),
         broker_login=_login(reader, "BROKER"),
+        forwarded_hops=reader.integer(
+            "FORWARDED_HOPS", 1 if application else 0, low=0, high=9
+        ),
         worker_threads=reader.integer("WORKER_THREADS", 2, low=1, high=64),
         operation_lease_s=reader.integer("OPERATION_LEASE_S", 30, low=2, high=3600),
         watchdog_s=reader.integer("WATCHDOG_S", 300, low=10, high=3600),

@@ -138,6 +138,16 @@ class SiteTest(SimpleTestCase):
         assert load().state_directory == ROOT / "var"
         assert load(STATE_DIRECTORY="/data").state_directory == Path("/data")
 
+    def test_on_cloud_foundry_one_router_is_believed(self):
+        """S40: elsewhere a client could write what it likes."""
+        assert load().forwarded_hops == 0
+        on_cloud_foundry = {
+            "VCAP_APPLICATION": '{"application_id": "a"}',
+            "DATABASE_URI": "mysql://u:p@db.example.com/broker",
+        }
+        assert load(**on_cloud_foundry).forwarded_hops == 1
+        assert load(FORWARDED_HOPS="2", **on_cloud_foundry).forwarded_hops == 2
+
 
 class DockerTest(SimpleTestCase):
     """The variables of the broker of 2014 keep their meaning."""

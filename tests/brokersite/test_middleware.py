@@ -1,8 +1,16 @@
 from unittest import mock
 
 from django.db import connection
-from django.test import Client, SimpleTestCase, TestCase, override_settings
+from django.http import HttpResponse
+from django.test import (
+    Client,
+    RequestFactory,
+    SimpleTestCase,
+    TestCase,
+    override_settings,
+)
 
+from brokersite.middleware import ClientAddressMiddleware
 from tests.osbapi.base import BODY, PASSWORD, USERNAME, PlatformTestCase, basic
 
 BROWSER_HEADERS = {"Content-Security-Policy", "X-Frame-Options", "Set-Cookie"}
@@ -27,6 +35,33 @@ class HealthTest(SimpleTestCase):
     def test_other_pages_of_a_foreign_host_are_400(self):
         answer = self.client.get("/admin/login/", headers={"host": "foreign.example"})
         assert answer.status_code == 400
+
+
+class ClientAddressTest(SimpleTestCase):
+    """S40: a client cannot choose the address that its guesses are counted under."""
+
+    def address(self, forwarded: str | None, hops: int) -> str:
+        request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1")
+        if forwarded is not None:
+            request.META["HTTP_X_FORWARDED_FOR"] = forwarded
+        with override_settings(FORWARDED_HOPS=hops):
+            ClientAddressMiddleware(lambda _: HttpResponse())(request)
+        return request.META["REMOTE_ADDR"]
+
+    def test_without_a_router_the_header_counts_for_nothing(self):
+        assert self.address("203.0.113.9", hops=0) == "10.0.0.1"
+
+    def test_the_router_s_own_entry_is_the_last_one(self):
+        assert self.address("198.51.100.1, 203.0.113.9", hops=1) == "203.0.113.9"
+
+    def test_of_two_routers_the_first_one_s_entry_counts(self):
+        forged = "1.2.3.4, 203.0.113.9, 10.0.0.7"
+        assert self.address(forged, hops=2) == "203.0.113.9"
+
+    def test_a_request_that_came_past_the_routers_keeps_its_address(self):
+        assert self.address(None, hops=1) == "10.0.0.1"
+        assert self.address("203.0.113.9", hops=2) == "10.0.0.1"
+        assert self.address(" ", hops=1) == "10.0.0.1"
 
 
 class PlatformPathTest(PlatformTestCase):

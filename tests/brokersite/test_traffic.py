@@ -50,21 +50,22 @@ class CountingTest(PlatformTestCase):
     def test_methods_that_are_none_are_one(self):
         self.counted("/", "other", 405)
         for method in ("BREW", "WHEN"):
-            self.client.generic(method, "/readyz")
+            self.client.generic(method, "/")
         labels = [key for key in _methods() if key not in traffic.METHODS]
         assert labels == ["other"]
 
     def test_health_checks_are_not_counted(self):
         before = _total()
-        self.client.get("/healthz")
+        for path in ("/healthz", "/readyz", "/readyz/worker"):
+            self.client.get(path)
         assert _total() == before
 
     def test_a_view_that_fails_is_counted(self):
-        self.counted("/readyz", status=500)
+        self.counted("/v2/catalog", status=500)
         self.client.raise_request_exception = False
-        with mock.patch("instances.views.Worker.objects.alive", side_effect=KeyError):
-            self.client.get("/readyz")
-        assert self.counted("/readyz", status=500) == 1
+        with mock.patch("osbapi.views.Catalog.get", side_effect=KeyError):
+            self.get("/v2/catalog")
+        assert self.counted("/v2/catalog", status=500) == 1
 
 
 def _methods() -> set[str]:
