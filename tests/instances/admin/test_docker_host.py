@@ -110,6 +110,7 @@ class Adding(ConsoleTestCase):
             "port_min": 20000,
             "port_max": 20099,
             "memory_mb": 1024,
+            "reserve_mb": 1024,
         }
         return {**right, **changes}
 
