@@ -5,6 +5,7 @@ The real ones do the same in test_mariadb, test_postgres and test_redis.
 
 from django.test import SimpleTestCase
 
+from instances.containers import Access
 from instances.engines import Endpoint
 from tests.docker import engine_under_test as real
 from tests.docker.backup_contract import BackupContract
@@ -22,7 +23,7 @@ class FakeEngineTest(BackupContract, SimpleTestCase):
         world = World()
         self.engine = world.engine
         spec = real.spec_of(self.engine, SECRET)
-        host = world.connect(URL)
+        host = world.connect(Access(URL))
         host.create(spec)
         host.start(spec.name)
         self.endpoint = Endpoint(spec.publish_address, spec.publish_port, SECRET)

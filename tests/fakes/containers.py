@@ -123,15 +123,15 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers):
 
     def __init__(self, machine: Machine, *, engine_id: str = "") -> None:
         self.machine, self.faults = machine, machine.faults
-        self._known = engine_id
+        self._known_engine = engine_id
         self.images = MemoryImageStore(machine)
 
     def refuse_if_down(self) -> None:
         if self.machine.is_down:
             raise errors.HostUnreachable(detail="the machine is down")
-        if self._known and self._known != self.machine.engine_id:
+        if self._known_engine and self._known_engine != self.machine.engine_id:
             found = self.machine.engine_id
-            raise errors.WrongEngine(found=found, known=self._known)
+            raise errors.WrongEngine(found=found, known=self._known_engine)
 
     @counted
     def ping(self) -> None:

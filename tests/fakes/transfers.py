@@ -113,7 +113,8 @@ class MemoryTransfers:
             assert digest(packed) == top
             with tarfile.open(fileobj=io.BytesIO(packed)) as inner:
                 data = inner.extractfile("data").read()
-            image = FakeImage(data, config["config"]["Labels"], found[entry["Config"]])
+            labels = config["config"]["Labels"]
+            image = FakeImage(data, labels, config=found[entry["Config"]])
             for reference in entry["RepoTags"]:
                 self.machine.backups[reference] = image
 

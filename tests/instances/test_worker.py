@@ -58,27 +58,16 @@ class WorkerPartsTest(WorkerParts):
         self.process._dispatch()
         assert Operation.objects.get().state == "succeeded"
 
-    def test_one_idle_thread_looks_for_all(self):
-        """And whoever had to wait while the process was told to stop claims nothing."""
+    def test_what_the_database_cuts_short_is_nobody_s(self):
+        """F117: the heartbeat keeps it for no owner who does nothing about it."""
         self.accept_provision()
-        body = threading.Thread(target=self.process._work, args=["another"])
-        with self.process._looking:
-            body.start()
-            assert body.is_alive()
-            self.process._stopping.is_set.return_value = True
-        body.join(10)
-        assert Operation.objects.get().state == "queued"
-
-    def test_who_works_does_not_keep_the_others_from_looking(self):
-        self.accept_provision()
-
-        def look(operation: Operation, **_: object) -> None:
-            assert self.process._looking.acquire(blocking=False)
-            self.process._looking.release()
-
-        with mock.patch("instances.worker.run", side_effect=look) as run:
-            self.process._work(self.process._owners[0])
-        run.assert_called_once()
+        Operation.objects.update(not_before=Now() - timedelta(seconds=1))
+        gone = OperationalError("gone")
+        with mock.patch("instances.worker.run", side_effect=gone):
+            with self.assertRaises(OperationalError):
+                self.process._dispatch()
+        owner = Operation.objects.get().owner
+        assert owner not in [*self.process._lanes.owners(), *self.process._free_owners]
 
     def test_a_beat_shows_life_and_keeps_the_leases(self):
         """F22."""

@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 
 from instances import errors
+from instances.containers import Access
 from instances.models import AuditEvent, Backup, BackupCopy, DockerHost, ServiceInstance
 from instances.operations import (
     backup_copies,
@@ -79,7 +80,7 @@ class Copied(CopyTestCase):
         assert self.faults.calls.count("load_image") == 2
 
     def connected(self) -> Any:
-        return self.world.connect("memory://two")
+        return self.world.connect(Access("memory://two"))
 
     def test_wanting_it_twice_is_one_copy(self):
         assert backup_copies.accept(self.backup, self.other, actor=ACTOR)

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
+from instances.containers import Access
 from instances.models import (
     Backup,
     Broker,
@@ -237,7 +238,7 @@ class PausedTest(AfterACrash):
             with unstruck:
                 labels = {"brokersite.backup": self.backup.id.hex}
                 labels["brokersite.broker"] = str(Broker.this().broker_id)
-                host = self.world.connect(self.host.url)
+                host = self.world.connect(Access(self.host.url))
                 host.commit(
                     self.container.spec.name, self.backup.reference, labels=labels
                 )
