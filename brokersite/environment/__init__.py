@@ -42,6 +42,8 @@ class Environment:
     docker: DockerEndpoint
     backups: BackupPlaces
     allow_insecure_docker: bool
+    session_hours: int
+    session_ends_with_browser: bool
     operator: Login
     broker_login: Login
     forwarded_hops: int
@@ -92,6 +94,8 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         docker=docker.read(reader),
         backups=backups.read(reader),
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
+        session_hours=reader.integer("SESSION_HOURS", 12, low=1, high=720),
+        session_ends_with_browser=reader.flag("SESSION_ENDS_WITH_BROWSER"),
         operator=_login(reader, "ADMIN"),
         broker_login=_login(reader, "BROKER"),
         forwarded_hops=reader.integer(

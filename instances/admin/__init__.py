@@ -11,6 +11,7 @@ from instances.admin import (
     operation,
     service_binding,
     service_instance,
+    user,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "operation",
     "service_binding",
     "service_instance",
+    "user",
 ]

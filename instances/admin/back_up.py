@@ -49,7 +49,7 @@ class BackUpForm(forms.Form):
 
 def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """GET says how long writers will wait; POST records the wish."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_back_up_permission(request):
         raise PermissionDenied
     chosen = get_chosen(request)
     ready = _those_ready(request, chosen)

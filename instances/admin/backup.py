@@ -18,7 +18,7 @@ from instances.admin import (
 )
 from instances.admin import backup_display as display
 from instances.admin.backup_transfer import Transfers
-from instances.admin.base import Section, Tool, table
+from instances.admin.base import Section, Tool, asks, table
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
     NOTHING,
@@ -130,20 +130,21 @@ class BackupAdmin(Transfers):
         context = {"sections": backup_overview.sections(request)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
+    has_restore_permission = asks("restore")
+    has_clone_permission = asks("clone")
+
     def tools(self, request: HttpRequest, row: Backup) -> list[Tool]:
         found = self.transfer_tools(request, row)
-        is_usable = row.state == Backup.State.VERIFIED
-        if not is_usable or not self.has_operate_permission(request):
+        if row.state != Backup.State.VERIFIED:
             return found
-        url = reverse(f"admin:{clone.URL_NAME}", args=[row.pk])
-        found.append(Tool(url, "New service instance…"))
-        if row.instance.state == ServiceInstance.State.READY:
+        if self.has_clone_permission(request):
+            url = reverse(f"admin:{clone.URL_NAME}", args=[row.pk])
+            found.append(Tool(url, "New service instance…"))
+        is_ready = row.instance.state == ServiceInstance.State.READY
+        if is_ready and self.has_restore_permission(request):
             url = reverse(f"admin:{restore.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Restore…", is_dangerous=True))
         return found
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
 
     def restore_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return restore.confirm(request, self, pk)

@@ -62,7 +62,7 @@ class OverrideForm(forms.ModelForm):
 
 def edit(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpResponse:
     """GET shows what holds; POST stores it, once it is agreed what goes by it."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_backup_policy_permission(request):
         raise PermissionDenied
     instance = next(iter(load([pk])), None)
     if instance is None or instance.state == ServiceInstance.State.GONE:

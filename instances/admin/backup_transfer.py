@@ -20,7 +20,7 @@ from django.utils.http import content_disposition_header
 from instances import errors
 from instances.admin import backup_copies
 from instances.admin import backup_display as display
-from instances.admin.base import ReadOnlyAdmin, Tool
+from instances.admin.base import ReadOnlyAdmin, Tool, asks
 from instances.admin.chosen import confirmation, load, operator
 from instances.admin.html import change_url, mebibytes
 from instances.models import Backup
@@ -52,19 +52,24 @@ class Transfers(ReadOnlyAdmin):
             for name, view in views.items()
         ] + super().get_urls()
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        raise NotImplementedError
+    has_copy_permission = asks("copy")
+    has_download_permission = asks("download")
+
+    def has_off_host_permission(self, request: HttpRequest) -> bool:
+        """For the page of all that: each of its buttons asks for its own."""
+        is_copying = self.has_copy_permission(request)
+        return is_copying or self.has_download_permission(request)
 
     def transfer_tools(self, request: HttpRequest, row: Backup) -> list[Tool]:
         if row.state != Backup.State.VERIFIED:
             return []
-        if not self.has_operate_permission(request):
+        if not self.has_off_host_permission(request):
             return []
         return [Tool(reverse(f"admin:{URL_NAME}", args=[row.pk]), "Off the host…")]
 
     def off_host_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         """What there is to do with it, and with how much."""
-        backup = self._allowed(request, pk)
+        backup = self._allowed(request, pk, self.has_off_host_permission)
         try:
             download.check(backup)
         except errors.InvalidRequest as error:
@@ -76,6 +81,8 @@ class Transfers(ReadOnlyAdmin):
             TEMPLATE,
             load([backup.instance_id]),
             title="Off the host",
+            may_copy=self.has_copy_permission(request),
+            may_download=self.has_download_permission(request),
             backup=backup,
             back_url=change_url(backup),
             taken_at=display.taken_at(backup),
@@ -91,7 +98,7 @@ class Transfers(ReadOnlyAdmin):
         )
 
     def download_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-        backup = self._allowed(request, pk, method="POST")
+        backup = self._allowed(request, pk, self.has_download_permission, method="POST")
         try:
             found = download.accept(backup, actor=operator(request))
         except errors.BrokerError as error:
@@ -103,7 +110,7 @@ class Transfers(ReadOnlyAdmin):
 
     def checksum_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
         """As sha256sum --check reads it."""
-        backup = self._allowed(request, pk)
+        backup = self._allowed(request, pk, self.has_download_permission)
         if not download.is_known(backup):
             raise Http404
         name = download.file_name(backup)
@@ -113,7 +120,7 @@ class Transfers(ReadOnlyAdmin):
         return as_file(response, f"{name}.sha256")
 
     def export_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponseBase:
-        backup = self._allowed(request, pk, method="POST")
+        backup = self._allowed(request, pk, self.has_download_permission, method="POST")
         try:
             dump = export.accept(backup, actor=operator(request))
         except errors.BrokerError as error:
@@ -125,12 +132,12 @@ class Transfers(ReadOnlyAdmin):
         return as_file(response, export.file_name(backup))
 
     def copy_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-        backup = self._allowed(request, pk, method="POST")
+        backup = self._allowed(request, pk, self.has_copy_permission, method="POST")
         backup_copies.make(request, backup)
         return self._back(backup)
 
     def remove_copy_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-        backup = self._allowed(request, pk, method="POST")
+        backup = self._allowed(request, pk, self.has_copy_permission, method="POST")
         backup_copies.remove(request, backup)
         return self._back(backup)
 
@@ -138,10 +145,15 @@ class Transfers(ReadOnlyAdmin):
         return HttpResponseRedirect(reverse(f"admin:{URL_NAME}", args=[backup.pk]))
 
     def _allowed(
-        self, request: HttpRequest, pk: uuid.UUID, *, method: str = ""
+        self,
+        request: HttpRequest,
+        pk: uuid.UUID,
+        is_allowed: Callable[[HttpRequest], bool],
+        *,
+        method: str = "",
     ) -> Backup:
         """Raise PermissionDenied or Http404. What is heavy is not done by a GET."""
-        if not self.has_operate_permission(request):
+        if not is_allowed(request):
             raise PermissionDenied
         backup: Backup | None = self.get_queryset(request).filter(pk=pk).first()
         if backup is None or method not in ("", request.method):

@@ -1,11 +1,12 @@
 """What every page of the console has in common: it shows, and loads no secret."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets, unquote
+from django.contrib.auth import get_permission_codename
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -113,6 +114,18 @@ def record(
         target=target,
         changes=changes,
     )
+
+
+def asks(action: str) -> Callable[..., bool]:
+    """A has_…_permission of a ModelAdmin: for the model's permission to do that."""
+
+    def has_permission(
+        self: admin.ModelAdmin, request: HttpRequest, obj: Any = None
+    ) -> bool:
+        codename = get_permission_codename(action, self.opts)
+        return request.user.has_perm(f"{self.opts.app_label}.{codename}")
+
+    return has_permission
 
 
 class ConsoleAdmin(admin.ModelAdmin):

@@ -110,7 +110,7 @@ class ServiceOfferingAdmin(CatalogAdmin):
 
     def links(self, request: HttpRequest, object_id: str) -> list[tuple[str, str]]:
         links = super().links(request, object_id)
-        if self.has_add_permission(request):
+        if request.user.has_perm("instances.add_serviceplan"):
             links.insert(0, (self._plan_url(object_id), "Add a plan"))
         return links
 

@@ -1,4 +1,4 @@
-"""What offerings and plans have in common: superusers edit, the history is kept."""
+"""What offerings and plans have in common: they are edited, the history is kept."""
 
 import uuid
 from typing import Any
@@ -19,7 +19,7 @@ PREVIEW_URL = "admin:instances_catalog_preview"
 
 
 class CatalogAdmin(ConsoleAdmin):
-    """Superusers may change everything but ids; other staff see it."""
+    """Who has the right may change everything but ids; others see it."""
 
     class Media:
         css = {"all": ["brokersite/catalog.css"]}
@@ -34,7 +34,7 @@ class CatalogAdmin(ConsoleAdmin):
     shown_fields: tuple[str, ...] = ("deletion",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if not self._may_edit(request):
+        if not self._may_edit(request, obj):
             return self.read_fieldsets
         return [
             (title, {**options, "fields": self._fields_for(obj, options["fields"])})
@@ -45,7 +45,7 @@ class CatalogAdmin(ConsoleAdmin):
         return [name for name in names if row or name not in self.shown_fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        if not self._may_edit(request):
+        if not self._may_edit(request, obj):
             return flatten_fieldsets(self.get_fieldsets(request, obj))
         return (*self.shown_fields, *self.fixed_fields) if obj else self.shown_fields
 
@@ -61,8 +61,10 @@ class CatalogAdmin(ConsoleAdmin):
         initial = super().get_changeform_initial_data(request)
         return {"id": str(uuid.uuid4()), **initial}
 
-    def _may_edit(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+    def _may_edit(self, request: HttpRequest, row: Any) -> bool:
+        if row is None:
+            return self.has_add_permission(request)
+        return self.has_change_permission(request, row)
 
     @admin.display(description="deletion")
     def deletion(self, row: Any) -> str:
@@ -76,16 +78,10 @@ class CatalogAdmin(ConsoleAdmin):
             "containers belong to it."
         )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may_edit(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may_edit(request)
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What has or had an instance is history: it can be deactivated."""
         is_used = obj is not None and obj.has_had_instances()
-        return self._may_edit(request) and not is_used
+        return super().has_delete_permission(request, obj) and not is_used
 
     def save_model(
         self, request: HttpRequest, obj: Any, form: Any, change: bool

@@ -94,7 +94,7 @@ class CloneForm(forms.Form):
 
 def confirm(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpResponse:
     """GET says what will be made; POST records the wish."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_clone_permission(request):
         raise PermissionDenied
     backup = model_admin.get_queryset(request).filter(pk=pk).first()
     if backup is None:

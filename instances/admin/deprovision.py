@@ -50,7 +50,7 @@ def _keeps(instance: ServiceInstance) -> bool:
 
 def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """GET shows what would be removed; POST with the right words records the wish."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_deprovision_permission(request):
         raise PermissionDenied
     chosen = get_chosen(request)
     if request.method == "POST":

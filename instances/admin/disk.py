@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from instances import errors
+from instances.admin.base import asks
 from instances.admin.html import NOTHING, badge, moment
 from instances.models import Actor, Container, ServiceInstance
 from instances.models.disk import HELD, DiskState
@@ -73,11 +74,13 @@ def limit(container: Container) -> str:
 
 
 class RespiteAction(admin.ModelAdmin):
-    """An action for the list of service instances, for superusers."""
+    """An action for the list of service instances."""
+
+    has_lift_disk_limit_permission = asks("lift_disk_limit")
 
     @admin.action(
         description="Lift the disk limit of the selected ones for an hour",
-        permissions=["operate"],
+        permissions=["lift_disk_limit"],
     )
     def lift_disk_limit(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]

@@ -23,11 +23,12 @@ from instances.admin.base import (
     ConsoleAdmin,
     ReadOnlyAdmin,
     Section,
+    asks,
     count_of,
     record,
     save_edited,
 )
-from instances.admin.docker_host_form import DockerHostForm
+from instances.admin.docker_host_form import SECRETS, DockerHostForm
 from instances.admin.html import (
     badge,
     change_url,
@@ -125,6 +126,9 @@ class DockerHostAdmin(ConsoleAdmin):
             tables.containers(row),
         ]
 
+    has_check_permission = asks("check")
+    has_prestage_permission = asks("prestage")
+
     def get_urls(self) -> list[Any]:
         dry_run = path(
             "placement/",
@@ -140,7 +144,14 @@ class DockerHostAdmin(ConsoleAdmin):
         return placement.dry_run(request, self)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.add_fieldsets if obj is None else self.fieldsets
+        if obj is None:
+            return self.add_fieldsets
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        return [
+            (title, {**options, "fields": _without_secrets(options["fields"])})
+            for title, options in self.fieldsets
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # What it has had is remembered as being there.
@@ -221,6 +232,11 @@ class DockerHostAdmin(ConsoleAdmin):
     @admin.display(description="problem")
     def problem_text(self, row: DockerHost) -> SafeString:
         return preformatted(row.problem)
+
+
+def _without_secrets(names: list[str]) -> list[str]:
+    """Those who may not change a host are shown its fields' values, not its form."""
+    return [name for name in names if name not in SECRETS]
 
 
 @admin.register(PortLease)

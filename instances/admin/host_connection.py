@@ -1,5 +1,6 @@
 """The connection on a Docker host's page: its test, and which engine it is."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -50,13 +51,15 @@ def section(request: HttpRequest, model_admin: Any, host: DockerHost) -> Section
             (badge(row.level, tone=_TONES[row.level]), row.text, row.cure)
             for row in found
         ],
-        "may_check": model_admin.has_change_permission(request, host),
+        "may_check": model_admin.has_check_permission(request, host),
+        # It decides which machine is trusted, as a change of the URL does.
+        "may_accept": model_admin.has_change_permission(request, host),
     }
     return Section("Connection", TEMPLATE, content)
 
 
 def check(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-    host = _get(model_admin, request, object_id)
+    host = _get(request, object_id, model_admin.has_check_permission)
     found = check_host.check(host)
     if check_host.is_bad(found):
         messages.error(request, f"Something is wrong with {host}: see Connection.")
@@ -67,7 +70,7 @@ def check(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRespons
 
 def accept(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
     """The engine that answers now is this host from now on."""
-    host = _get(model_admin, request, object_id)
+    host = _get(request, object_id, model_admin.has_change_permission)
     try:
         engine_id = request.POST.get("engine_id", "")
         check_host.accept_engine(host, engine_id, actor=operator(request))
@@ -78,7 +81,9 @@ def accept(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRespon
     return HttpResponseRedirect(f"{change_url(host)}#connection")
 
 
-def _get(model_admin: Any, request: HttpRequest, object_id: str) -> DockerHost:
+def _get(
+    request: HttpRequest, object_id: str, is_allowed: Callable[..., bool]
+) -> DockerHost:
     """The row with its secrets, which are not selected for pages."""
     try:
         host = DockerHost.objects.filter(pk=unquote(object_id)).first()
@@ -86,6 +91,6 @@ def _get(model_admin: Any, request: HttpRequest, object_id: str) -> DockerHost:
         host = None
     if host is None:
         raise Http404
-    if not model_admin.has_change_permission(request, host):
+    if not is_allowed(request, host):
         raise PermissionDenied
     return host

@@ -59,7 +59,7 @@ def section(request: HttpRequest, model_admin: Any, host: DockerHost) -> Section
         "problem": problem,
         "rows": rows,
         "lacks_several": sum(bool(row["button"]) for row in rows) > 1,
-        "may_prestage": model_admin.has_change_permission(request, host),
+        "may_prestage": model_admin.has_prestage_permission(request, host),
         "refresh_url": "",
     }
     if any(image.is_under_way for image in images):
@@ -79,7 +79,7 @@ def show(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse
 def accept(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
     """Record the wish for one image, or for all that the host lacks."""
     host = _get(model_admin, request, object_id)
-    if not model_admin.has_change_permission(request, host):
+    if not model_admin.has_prestage_permission(request, host):
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])

@@ -31,7 +31,7 @@ class RestoreForm(TypedForm):
 
 def confirm(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpResponse:
     """GET says in numbers what will happen; POST with the right words records it."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_restore_permission(request):
         raise PermissionDenied
     backup = model_admin.get_queryset(request).filter(pk=pk).first()
     if backup is None:

@@ -16,13 +16,19 @@ from instances.admin import (
     upgrade,
     upload,
 )
-from instances.admin.base import ConsoleAdmin, Tool
+from instances.admin.base import ConsoleAdmin, Tool, asks
 from instances.admin.chosen import confirmation_url, to_confirmation
 from instances.models import ServiceInstance
 
 
 class Actions(ConsoleAdmin):
     """Buttons of a page, actions of the list, and the pages that they lead to."""
+
+    has_back_up_permission = asks("back_up")
+    has_backup_policy_permission = asks("set_backup_policy")
+    has_upload_permission = asks("upload_backup")
+    has_upgrade_permission = asks("upgrade")
+    has_deprovision_permission = asks("deprovision")
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
@@ -46,26 +52,28 @@ class Actions(ConsoleAdmin):
         ]
 
     def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
-        if row.state == row.State.GONE or not self.has_operate_permission(request):
+        if row.state == row.State.GONE:
             return []
         found = []
-        if row.state == row.State.READY and not sharing.is_sharing(row):
+        is_ready = row.state == row.State.READY and not sharing.is_sharing(row)
+        if is_ready and self.has_back_up_permission(request):
             url = confirmation_url(back_up.URL_NAME, [row.pk])
             found.append(Tool(url, "Back up…"))
+        if is_ready and self.has_backup_policy_permission(request):
             url = reverse(f"admin:{backup_policy.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Backup policy…"))
+        if is_ready and self.has_upload_permission(request):
             url = reverse(f"admin:{upload.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Upload a backup…"))
-        if row.is_behind:
+        if row.is_behind and self.has_upgrade_permission(request):
             found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
-        url = confirmation_url(deprovision.URL_NAME, [row.pk])
-        return [*found, Tool(url, "Deprovision…", is_dangerous=True)]
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        if self.has_deprovision_permission(request):
+            url = confirmation_url(deprovision.URL_NAME, [row.pk])
+            found.append(Tool(url, "Deprovision…", is_dangerous=True))
+        return found
 
     @admin.action(
-        description="Back up the selected service instances…", permissions=["operate"]
+        description="Back up the selected service instances…", permissions=["back_up"]
     )
     def back_up_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
@@ -82,7 +90,7 @@ class Actions(ConsoleAdmin):
         return upload.view(request, self, pk)
 
     @admin.action(
-        description="Upgrade the selected service instances…", permissions=["operate"]
+        description="Upgrade the selected service instances…", permissions=["upgrade"]
     )
     def upgrade_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
@@ -94,7 +102,7 @@ class Actions(ConsoleAdmin):
 
     @admin.action(
         description="Deprovision the selected service instances…",
-        permissions=["operate"],
+        permissions=["deprovision"],
     )
     def deprovision_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]

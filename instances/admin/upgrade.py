@@ -29,7 +29,7 @@ TEMPLATE = "admin/instances/upgrade_confirmation.html"
 
 def confirm(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """GET shows what would change; POST records the wish."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_upgrade_permission(request):
         raise PermissionDenied
     chosen = get_chosen(request)
     behind = _those_behind(request, chosen)

@@ -58,7 +58,7 @@ class UploadForm(forms.Form):
 
 def view(request: HttpRequest, model_admin: Any, pk: uuid.UUID) -> HttpResponse:
     """GET shows the form; PUT takes the file as the body, while it comes."""
-    if not model_admin.has_operate_permission(request):
+    if not model_admin.has_upload_permission(request):
         raise PermissionDenied
     chosen = load([pk])
     if not chosen:

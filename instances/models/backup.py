@@ -132,6 +132,12 @@ class Backup(StatefulModel):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [
+            ("restore_backup", "Can restore backup"),
+            ("clone_backup", "Can make service instance of backup"),
+            ("copy_backup", "Can copy backup to another place"),
+            ("download_backup", "Can download and export backup"),
+        ]
         indexes = [
             models.Index(fields=["state", "claimed_until"]),
             models.Index(fields=["instance", "state"]),

@@ -128,6 +128,10 @@ class DockerHost(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [
+            ("check_dockerhost", "Can test connection of Docker host"),
+            ("prestage_dockerhost", "Can prestage images on Docker host"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(port_min__lte=F("port_max")), name="port_range_in_order"

@@ -78,6 +78,7 @@ class ServiceBinding(StatefulModel):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("reveal_servicebinding", "Can reveal credentials")]
         indexes = [
             models.Index(fields=["instance", "state"]),
             models.Index(fields=["state", "expires_at"]),

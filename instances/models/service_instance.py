@@ -92,6 +92,15 @@ class ServiceInstance(StatefulModel):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [
+            ("back_up_serviceinstance", "Can back up service instance"),
+            ("set_backup_policy_serviceinstance", "Can set backup policy"),
+            ("upload_backup_serviceinstance", "Can upload backup"),
+            ("upgrade_serviceinstance", "Can upgrade service instance"),
+            ("lift_disk_limit_serviceinstance", "Can lift disk limit for an hour"),
+            ("deprovision_serviceinstance", "Can deprovision service instance"),
+            ("force_deprovision_serviceinstance", "Can force or forget deprovision"),
+        ]
         indexes = [models.Index(fields=["state"])]
 
     def __str__(self) -> str:

@@ -288,3 +288,15 @@ class Backups(SimpleTestCase):
     def test_its_password_is_not_shown(self):
         """S20."""
         assert "hush" not in repr(load(BACKUP_REGISTRY_PASSWORD="hush"))
+
+
+class SessionsTest(SimpleTestCase):
+    def test_they_last_twelve_hours_or_as_said(self):
+        """S51."""
+        assert (load().session_hours, load().session_ends_with_browser) == (12, False)
+        said = load(SESSION_HOURS="1", SESSION_ENDS_WITH_BROWSER="1")
+        assert (said.session_hours, said.session_ends_with_browser) == (1, True)
+
+    def test_a_length_that_is_none_is_named(self):
+        for hours in ("0", "721", "for ever"):
+            assert "SESSION_HOURS" in refusal(SESSION_HOURS=hours)

@@ -121,7 +121,7 @@ class Permissions(ConsoleTestCase):
         super().setUp()
         self.plan = rows.make_plan()
         self.reader = get_user_model().objects.create_user("rita", is_staff=True)
-        names = ["view_serviceoffering", "view_serviceplan", "change_serviceplan"]
+        names = ["view_serviceoffering", "view_serviceplan"]
         permissions = Permission.objects.filter(codename__in=names)
         self.reader.user_permissions.set(permissions)
         self.client.force_login(self.reader)

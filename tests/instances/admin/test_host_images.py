@@ -221,9 +221,14 @@ class Permissions(HostImagesTestCase):
         assert 'name="image"' not in text
         assert self.post() == 403
 
-    def test_who_may_change_the_host_may_prestage(self):
-        self.log_in("view_dockerhost", "change_dockerhost")
+    def test_who_may_prestage_need_not_be_allowed_to_change_the_host(self):
+        self.log_in("view_dockerhost", "prestage_dockerhost")
+        assert 'name="image"' in self.text_of(self.page)
         assert self.post() == 302
+
+    def test_who_may_change_the_host_may_not_prestage(self):
+        self.log_in("view_dockerhost", "change_dockerhost")
+        assert self.post() == 403
 
     def test_others_see_nothing(self):
         self.log_in("view_container")
