@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "brokersite.middleware.AuthenticationMiddleware",
     "brokersite.middleware.MessageMiddleware",
     "brokersite.middleware.XFrameOptionsMiddleware",
+    "brokersite.visible.VisibleMiddleware",
 ]
 
 TEMPLATES = [

@@ -209,7 +209,7 @@ class HostileText(ConsoleTestCase):
 
     def test_direction_of_names_is_isolated(self):
         rows.make_instance(instance_name="\u202egnp.exe")
-        assert "<bdi>\u202egnp.exe</bdi>" in self.text_of(list_url(ServiceInstance))
+        assert "<bdi>⟨U+202E⟩gnp.exe</bdi>" in self.text_of(list_url(ServiceInstance))
 
 
 def _parts(instance):
