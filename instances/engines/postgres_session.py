@@ -56,12 +56,12 @@ def open_session(
     endpoint: Endpoint,
     database: str = MAINTENANCE,
     *,
-    limit_s: float = SESSION_LIMIT_S,
+    limit_s: float | None = None,
 ) -> Iterator[Session]:
     """Work in a database, for a limited time; the driver's errors become ours."""
     with translated(endpoint):
         connection = connect(endpoint, database)
-        with connection, hung_up_after(connection.fileno(), limit_s):
+        with connection, hung_up_after(connection.fileno(), limit_s or SESSION_LIMIT_S):
             yield Session(connection)
 
 

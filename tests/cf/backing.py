@@ -106,7 +106,7 @@ class Backing:
 
 
 class MariaDB(Backing):
-    image = "brokersite/mariadb:10.11"
+    image = "brokersite/mariadb:10.11.2"
     first = "mysql"
     sessions_sql = (
         "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'broker'"

@@ -9,6 +9,8 @@ from django.db import models
 
 from instances.models import (
     Backup,
+    BackupCopy,
+    BackupOverride,
     Broker,
     BrokerCredential,
     Container,
@@ -58,6 +60,8 @@ class EveryRow(Wishes):
         Container.objects.filter(pk=container.pk).update(succeeds=container)
         ServiceBinding.objects.update(predecessor=binding)
         type(instance).objects.update(restored_from=Backup.objects.get())
+        BackupCopy.objects.create(backup=Backup.objects.get(), place="1", host=host)
+        BackupOverride.objects.create(instance=instance)
         HostImage.objects.create(host=host, image="i")
         Worker.objects.beat("w")
         BrokerCredential.objects.create(username="platform", password_hash="h")
@@ -94,7 +98,9 @@ class EveryRow(Wishes):
     def other_target(self, field: Any) -> Any:
         if field.null and field.model._meta.label != "instances.PortLease":
             return None
-        row = Container.objects.earliest("created_at")
-        spare = self.copy(row)
+        target = field.related_model
+        is_container = target is Container
+        row = Container.objects.earliest("created_at") if is_container else None
+        spare = self.copy(row or self.sample(target))
         spare.save(force_insert=True)
         return spare.pk

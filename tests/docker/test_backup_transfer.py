@@ -15,7 +15,7 @@ from django.test import SimpleTestCase
 from docker.models.containers import Container
 
 from instances import errors
-from instances.containers import gzip_stream
+from instances.containers import Access, gzip_stream
 from instances.containers.docker import DockerContainerHost
 from instances.models import Backup, Broker
 from instances.operations import download, export, upload
@@ -259,7 +259,7 @@ class HostileFileTest(RealInstances):
 
 class SaveTest(SimpleTestCase):
     def setUp(self) -> None:
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
 
     def test_an_image_that_is_not_there(self):
         with pytest.raises(errors.ImageMissing):

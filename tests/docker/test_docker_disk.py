@@ -6,7 +6,7 @@ from unittest import mock
 
 from django.test import SimpleTestCase
 
-from instances.containers import docker_disk
+from instances.containers import Access, docker_disk
 from instances.containers.docker import DockerContainerHost
 from instances.containers.docker_disk import PROBE_LABEL
 from tests.docker import engine_under_test as real
@@ -18,7 +18,7 @@ class ProbeTest(SimpleTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.docker = real.client()
-        self.host = DockerContainerHost(real.url())
+        self.host = DockerContainerHost(Access(real.url()))
         self.broker_id = f"{real.BROKER_ID}-{time.monotonic_ns()}"
 
     def free(self, image: str = real.IMAGE) -> int | None:

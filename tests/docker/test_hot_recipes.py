@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 from unittest import mock
 
+from instances.containers import Access
 from instances.containers.archives import packed
 from instances.containers.docker import DockerContainerHost
 from instances.engines import Endpoint, User, get_engine, hot, mariadb_hot, postgres_hot
@@ -79,7 +80,7 @@ class StressedBackups(Writing, RealInstances):
         """The ledger of a database that is made of the backup's image."""
         engine, secret = get_engine(self.engine), secrets.token_urlsafe(24)
         spec = real.spec_of(engine, secret, image=backup.reference)
-        host = DockerContainerHost(real.url())
+        host = DockerContainerHost(Access(real.url()))
         host.create(spec)
         host.start(spec.name)
         endpoint = Endpoint(real.ADDRESS, spec.publish_port, secret)
@@ -148,7 +149,7 @@ class RedisStressTest(StressedBackups):
             ask("CONFIG SET", "auto-aof-rewrite-min-size", 1)
         # It takes a while to read, after the files and before what names them.
         filling = [("appendonly.aof.filling", secrets.token_bytes(60 * 10**6))]
-        DockerContainerHost(real.url()).write_archive(
+        DockerContainerHost(Access(real.url())).write_archive(
             self.container().name,
             f"{Redis.data_path}/appendonlydir",
             packed(filling, uid=999, gid=999),

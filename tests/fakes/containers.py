@@ -30,7 +30,7 @@ from tests.fakes.faults import Faults, counted
 from tests.fakes.images import MemoryImageStore, id_of
 from tests.fakes.transfers import MemoryTransfers
 
-IMAGE = "brokersite/mariadb:10.11"
+IMAGE = "brokersite/mariadb:10.11.2"
 DATA = MariaDB.data_path
 INCOMING = f"{MariaDB.incoming_path}/data"
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")

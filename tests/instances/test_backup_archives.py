@@ -15,7 +15,7 @@ from tests.fakes.commits import FakeImage
 
 REFERENCE = f"brokersite/backup:{'c' * 32}"
 IMAGE = FakeImage(b"the data" * 100, {"brokersite.backup": "theirs"})
-SAVED = transfers.saved(IMAGE, "brokersite/mariadb:10.11")
+SAVED = transfers.saved(IMAGE, "brokersite/mariadb:10.11.2")
 MEMBERS = [
     (member.name, tarfile.open(fileobj=io.BytesIO(SAVED)).extractfile(member).read())
     for member in tarfile.open(fileobj=io.BytesIO(SAVED))

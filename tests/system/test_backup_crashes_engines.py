@@ -12,7 +12,7 @@ import pytest
 from tests.system import backups
 from tests.system.engine_apps import APPS, App
 from tests.system.site import Site
-from tests.system.test_backup_crashes import ended, wait_until_in_order
+from tests.system.test_backup_crashes import ended
 
 BACKUP_POINTS = ["commit:before", "commit:after"]
 RESTORE_POINTS = ["write_archive:after", "start:after"]
@@ -39,7 +39,7 @@ class Life:
         worker = self.site.start_worker()
         backups.wait_until_done(self.site)
         backups.wait_until_verified(self.site)
-        wait_until_in_order(self.site)
+        backups.wait_until_in_order(self.site)
         ended(worker)
         assert self.app.is_let_in()
         assert self.app.extras() == [], "no witness is left"

@@ -81,7 +81,7 @@ class FakeDocker:
         return ContainerStatus(
             name=name,
             state="running",
-            image="brokersite/mariadb:10.11",
+            image="brokersite/mariadb:10.11.2",
             labels={},
             exit_code=0,
             started_at=datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
@@ -149,7 +149,7 @@ def make_instance(guid="instance-000001", *, host=None, bindings=1, **fields):
     container = Container.objects.create(
         host=host,
         engine="mariadb",
-        image="brokersite/mariadb:10.11",
+        image="brokersite/mariadb:10.11.2",
         memory_mb=256,
         cpus=1,
         pids=200,
@@ -215,7 +215,7 @@ def make_backup(instance, **fields):
             "plan": instance.plan,
             "engine": "mariadb",
             "database": instance.database,
-            "made_from": "brokersite/mariadb:10.11",
+            "made_from": "brokersite/mariadb:10.11.2",
             "memory_mb": 256,
             "state": Backup.State.VERIFIED,
             "trigger": "operator",

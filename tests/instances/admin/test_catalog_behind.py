@@ -15,7 +15,7 @@ class Behind(ConsoleTestCase):
     def setUp(self):
         super().setUp()
         self.plan = rows.make_plan()
-        ServicePlan.objects.update(image="brokersite/mariadb:10.11")
+        ServicePlan.objects.update(image="brokersite/mariadb:10.11.2")
         rows.make_instance("same")
         self.late = rows.make_instance("late")
         self.url = list_url(ServiceInstance)

@@ -81,7 +81,7 @@ class Table(HostImagesTestCase):
 
     def test_containers_with_an_older_image_are_counted(self):
         rows.make_instance(host=self.host)
-        ServicePlan.objects.update(image="brokersite/mariadb:10.11")
+        ServicePlan.objects.update(image="brokersite/mariadb:10.11.2")
         text = self.text_of(self.page)
         assert "1 with an older image" in text
         assert 'title="old"' in text

@@ -25,7 +25,7 @@ class UpgradeTestCase(ConsoleTestCase):
     def setUp(self):
         super().setUp()
         self.plan = rows.make_plan()
-        self.set_plan(image="brokersite/mariadb:10.11")
+        self.set_plan(image="brokersite/mariadb:10.11.2")
         self.instance = rows.make_instance("instance-abc123", bindings=2)
 
     def set_plan(self, **fields):
@@ -73,7 +73,7 @@ class Confirmation(UpgradeTestCase):
         )
         text = self.shown()
         for part in (
-            f"brokersite/mariadb:10.11 → <strong>{NEW}</strong>",
+            f"brokersite/mariadb:10.11.2 → <strong>{NEW}</strong>",
             "256 → <strong>512</strong>",
             "1.00 → <strong>2.00</strong>",
             "200 → <strong>300</strong>",
@@ -127,7 +127,7 @@ class Single(UpgradeTestCase):
         assert "Another operation for this Service Instance is in progress." in text
 
     def test_one_that_is_up_to_date_by_now_is_told_of(self):
-        self.set_plan(image="brokersite/mariadb:10.11", maintenance_version="")
+        self.set_plan(image="brokersite/mariadb:10.11.2", maintenance_version="")
         assert "is not behind its plan" in self.post(self.instance).content.decode()
         assert not upgrades().exists()
 

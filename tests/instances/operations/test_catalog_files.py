@@ -25,7 +25,7 @@ PLAN = """
       - id: p-1
         name: small
         description: Small
-        image: brokersite/mariadb:10.11
+        image: brokersite/mariadb:10.11.2
 """
 CATALOG = OFFERING + PLAN
 
@@ -208,7 +208,7 @@ class DifferenceTest(FileTestCase):
     def test_a_dry_run_tells_all_and_changes_nothing(self):
         text = self.output("loadcatalog", self.path(CATALOG), dry_run=True)
         assert "added service plan mysql-docker/small" in text
-        assert "    image: brokersite/mariadb:10.11" in text
+        assert "    image: brokersite/mariadb:10.11.2" in text
         assert "Nothing was changed" in text
         assert not ServiceOffering.objects.exists()
         assert not AuditEvent.objects.exists()

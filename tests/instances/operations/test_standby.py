@@ -122,7 +122,7 @@ class ReplenishTest(StandbyTestCase):
 
     def test_one_that_is_not_as_the_plan_is_today_is_replaced(self):
         """F65."""
-        other = "brokersite/mariadb:10.11-2"
+        other = "brokersite/mariadb:10.11.2-2"
         self.world.machine.images.add(other)
         for changes in ({"image": other}, {"memory_mb": 512}, {"cpus": 2}):
             self.replenish()

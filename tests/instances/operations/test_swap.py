@@ -40,7 +40,7 @@ class Upgrades(DomainTestCase):
 
     @property
     def old_image(self) -> str:
-        return "brokersite/mariadb:10.11"
+        return "brokersite/mariadb:10.11.2"
 
     def accept_upgrade(self, instance: ServiceInstance, **changes: Any) -> Operation:
         fields = {
