@@ -266,7 +266,7 @@ class SaveTest(SimpleTestCase):
             next(self.host.save_image("brokersite/backup:nothing"))
 
     def test_a_host_that_is_not_there(self):
-        host = DockerContainerHost("unix:///no/such.sock", timeout_s=2)
+        host = DockerContainerHost(Access("unix:///no/such.sock"), timeout_s=2)
         with pytest.raises(errors.HostUnreachable):
             next(host.save_image("brokersite/backup:nothing"))
         with pytest.raises(errors.HostUnreachable):

@@ -76,7 +76,7 @@ class WorkerTest(SimpleTestCase):
 
     def test_a_thread_that_hangs_ends_it_and_is_named(self):
         """F29."""
-        for hanging, name in (("_beat", "beat"), ("_work", "-0")):
+        for hanging, name in (("_beat", "beat"), ("_dispatch", "dispatch")):
             process = self.start(hanging)
             assert process.wait(30) == EXIT_HUNG, self.log.read_text()
             line = next(line for line in self.lines() if line["level"] == "CRITICAL")
