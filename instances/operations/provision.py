@@ -72,9 +72,7 @@ def accept(
             if owner:
                 raise errors.AsyncRequired
             adopter = ""
-        if maintenance_version and maintenance_version != plan.maintenance_version:
-            raise errors.MaintenanceInfoConflict
-        placement.check_capacity(plan)
+        _admit(plan, maintenance_version)
         try:
             return _record(wish, actor, owner=owner, adopter=adopter), True
         except IntegrityError:
@@ -83,6 +81,12 @@ def accept(
             if existing is None:
                 raise
     return _repeat(existing, wish), False
+
+
+def _admit(plan: ServicePlan, maintenance_version: str) -> None:
+    if maintenance_version and maintenance_version != plan.maintenance_version:
+        raise errors.MaintenanceInfoConflict
+    placement.check_capacity(plan)
 
 
 @transaction.atomic

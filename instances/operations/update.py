@@ -88,18 +88,29 @@ def accept(
         changed = request["as_planned"] or request["parameters"] != instance.parameters
         if not changed:
             return instance, None
-        is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
-        is_backed_up = _wants_backup(instance, is_upgrade=is_upgrade)
-        if owner and (is_upgrade or is_backed_up):
-            raise errors.AsyncRequired
-        _check_limits(instance, plan)
         AuditEvent.record(actor, "update", instance, plan=str(plan), parameters=wanted)
-        operation = Operation.objects.enqueue(
-            Kind.UPDATE, instance, actor=actor, request=request, owner=owner
-        )
-        if is_backed_up:
-            back_up.record(operation, trigger=Trigger.EVENT)
-        return instance, operation
+        return instance, _record(instance, plan, request, actor, owner)
+
+
+def _record(
+    instance: ServiceInstance,
+    plan: ServicePlan,
+    request: dict[str, Any],
+    actor: Actor,
+    owner: str,
+) -> Operation:
+    """The operation, and the backup that the plan asks for before it."""
+    is_upgrade = request["as_planned"] and _needs_swap(instance, plan)
+    is_backed_up = _wants_backup(instance, is_upgrade=is_upgrade)
+    if owner and (is_upgrade or is_backed_up):
+        raise errors.AsyncRequired
+    _check_limits(instance, plan)
+    operation = Operation.objects.enqueue(
+        Kind.UPDATE, instance, actor=actor, request=request, owner=owner
+    )
+    if is_backed_up:
+        back_up.record(operation, trigger=Trigger.EVENT)
+    return operation
 
 
 def _target(

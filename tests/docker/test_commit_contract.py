@@ -23,8 +23,9 @@ from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
 from tests.docker.commit_contract import CommitContract
-from tests.fakes.containers import Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
+from tests.fakes.machine import Machine
 
 LATE_LIMIT_S = 60
 

@@ -13,8 +13,9 @@ from instances.containers import (
 )
 from instances.containers.docker import DockerContainerHost
 from tests.docker import engine_under_test as real
-from tests.fakes.containers import Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
+from tests.fakes.machine import Machine
 
 
 class CommandContract:

@@ -21,8 +21,9 @@ from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
 from tests.docker.measuring_contract import MeasuringContract
-from tests.fakes.containers import Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
+from tests.fakes.machine import Machine
 
 NOISE = "quiet\n\x1b[31mred\x1b[0m\x07 bell\n\u009b32mgreen\n"
 

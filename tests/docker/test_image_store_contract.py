@@ -20,8 +20,9 @@ from instances.containers.docker import DockerContainerHost
 from instances.engines.redis import Redis
 from tests.docker import engine_under_test as real
 from tests.docker.registry import Registry, is_missing
-from tests.fakes.containers import Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
+from tests.fakes.machine import Machine
 
 BASE = real.IMAGES["redis"]
 MARK = "brokersite.test"

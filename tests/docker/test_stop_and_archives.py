@@ -12,8 +12,9 @@ from instances.containers import Access, ContainerHost, ContainerSpec
 from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
-from tests.fakes.containers import Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
+from tests.fakes.machine import Machine
 
 CONTENT = b"what is in the file" * 1000
 

@@ -1,8 +1,8 @@
 """A world in memory: container hosts, their databases, and what goes wrong there."""
 
-from tests.fakes.containers import IMAGE
 from tests.fakes.engine import Refused
 from tests.fakes.faults import AFTER, BEFORE, Crash, Faults
+from tests.fakes.machine import IMAGE
 from tests.fakes.rows import OFFERING_ID, PLAN_ID, make_host, make_plan
 from tests.fakes.world import (
     ADDRESS,

@@ -10,8 +10,8 @@ from instances.engines import parameters as fields
 from instances.engines.base import our_witness
 from instances.engines.mariadb import SCHEMA, MariaDB
 from tests.fakes import proofs
-from tests.fakes.containers import FakeContainer, Machine
 from tests.fakes.faults import Faults, counted
+from tests.fakes.machine import FakeContainer, Machine
 
 
 class Refused(Exception):

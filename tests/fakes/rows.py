@@ -3,7 +3,7 @@
 from typing import Any
 
 from instances.models import DockerHost, ServiceOffering, ServicePlan
-from tests.fakes.containers import IMAGE
+from tests.fakes.machine import IMAGE
 
 OFFERING_ID = "offering-1"
 PLAN_ID = "plan-1"

@@ -11,10 +11,11 @@ from instances.engines import hot
 from instances.models import Container, Operation, PortLease, ServiceInstance
 from instances.operations import hosts
 from instances.operations.execution import run
-from tests.fakes.containers import FakeContainer, Machine, MemoryContainerHost
+from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
 from tests.fakes.hot import FakeRecipe
+from tests.fakes.machine import FakeContainer, Machine
 
 URL = "memory://one"
 ADDRESS = "127.0.0.1"

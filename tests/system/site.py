@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import docker
 import pymysql
 
 from instances.containers import BACKUP_LABEL, BROKER_LABEL
-from tests.ports import SLOT, SLOTS
+from tests.ports import SLOT, SLOTS, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFERING = "7f1bd2a5-2c7e-4b0e-9d3f-0a6a3f6c1e01"
@@ -64,7 +63,7 @@ class Site:
             "plan_id": f"{PLAN[:-2]}{number}1",
         }
         self.state = Path(tempfile.mkdtemp(prefix="brokersite-test-"))
-        self.http_port = _free_port()
+        self.http_port = free_port()
         self.docker_url = docker_url
         self._web_workers = web_workers
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -298,9 +297,3 @@ def wait_for(look: Callable[[], T], what: str, *, limit_s: float = 30) -> T:
             return found
         assert time.monotonic() < deadline, f"waited {limit_s} s for {what}"
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

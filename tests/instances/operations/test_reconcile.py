@@ -7,7 +7,7 @@ from instances.models import Container, DockerHost, Operation, PortLease
 from instances.operations import back_up
 from instances.operations.reconcile import reconcile
 from tests.fakes import ADDRESS, check_invariants, drain
-from tests.fakes.containers import FakeContainer
+from tests.fakes.machine import FakeContainer
 from tests.instances.base import ACTOR, DomainTestCase
 
 READING = {"list", "find", "describe", "logs"}
