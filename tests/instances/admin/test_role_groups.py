@@ -1,21 +1,18 @@
 """The roles as groups: made by a migration, each with what the one below may."""
 
-from importlib import import_module
-from types import SimpleNamespace
-
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import TestCase
 
+from tests.instances.admin.made_roles import EDITOR, MIGRATION, make_roles
 from tests.instances.admin.test_roles import ROLES
-
-MIGRATION = import_module("instances.migrations.0007_roles")
-EDITOR = SimpleNamespace(connection=connection)
 
 
 class Made(TestCase):
     """By the migration, which may run again."""
+
+    def setUp(self):
+        make_roles()
 
     def permissions(self):
         return {
@@ -31,7 +28,7 @@ class Made(TestCase):
             pk__in=group.permissions.values("pk")
         )[0]
         group.permissions.add(extra)
-        MIGRATION.make_roles(apps, EDITOR)
+        make_roles()
         after = self.permissions()
         assert after.pop("viewer") == before.pop("viewer") | {extra.codename}
         assert after == before
@@ -40,7 +37,7 @@ class Made(TestCase):
         before = self.permissions()
         MIGRATION.remove_roles(apps, EDITOR)
         assert self.permissions() == {}
-        MIGRATION.make_roles(apps, EDITOR)
+        make_roles()
         assert self.permissions() == before
 
     def test_each_role_may_what_the_one_below_may(self):

@@ -27,6 +27,7 @@ from instances.models import (
 from instances.operations import download
 from tests.instances.admin import expectations, routes, rows
 from tests.instances.admin.expectations import LADDER
+from tests.instances.admin.made_roles import make_roles
 from tests.instances.admin.parsing import Parsed
 from tests.instances.admin.rows import ConsoleTestCase
 
@@ -43,6 +44,7 @@ class RolesTestCase(ConsoleTestCase):
 
     def setUp(self):
         super().setUp()
+        make_roles()
         self.rows = rows.make_everything()
         # As after its first download.
         Backup.objects.update(

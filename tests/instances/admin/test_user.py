@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from instances.admin.html import change_url, list_url
 from instances.models import AuditEvent
+from tests.instances.admin.made_roles import make_roles
 from tests.instances.admin.parsing import Parsed
 from tests.instances.admin.rows import ConsoleTestCase
 
@@ -17,6 +18,7 @@ class UsersTestCase(ConsoleTestCase):
 
     def setUp(self):
         super().setUp()
+        make_roles()
         self.users = get_user_model().objects
         self.administrator = self.users.create_user("ada", is_staff=True)
         self.administrator.groups.add(Group.objects.get(name="administrator"))
