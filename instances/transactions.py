@@ -26,7 +26,13 @@ _UNDONE_NUMBERS = {1205, 1213}
 """MySQL: waited too long for a lock; deadlock."""
 _UNDONE_STATES = {"40001", "40P01", "55P03"}
 """PostgreSQL: serialization failure; deadlock; waited too long for a lock."""
-_LOST_NUMBERS = {0, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1927, 2006, 2013}
+_LOST_NUMBERS = {
+    *(0, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1927, 2006, 2013),
+    *(2002, 2003),
+}
+"""The last two: nobody listens, as long as the server starts again."""
+RESTART_PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""A server that starts again takes some seconds, and a request may take 25."""
 _LOST_STATES = {"57P01", "57P02", "57P05", "25P03"}
 
 
@@ -87,6 +93,8 @@ def pauses() -> list[Callable[[Error], None]]:
         if time.monotonic() - began_at > LIMIT_S:
             raise error
         logger.warning("database: try %s is undone: %s", number, error)
+        if is_lost(error):
+            return time.sleep(RESTART_PAUSES_S[number - 1])
         # Not both at the same moment again.
         time.sleep(random.uniform(0.005, 0.02) * 2**number)  # noqa: S311
 

@@ -93,17 +93,19 @@ def _persevere(attempt: Callable[[], None], operation: Operation) -> None:
     """
     if connection.in_atomic_block:
         return attempt()
+    is_begun = False
     for pause in transactions.pauses():
         try:
+            if is_begun and not operation.is_still_to_do():
+                return None
+            is_begun = True
             return attempt()
         except DatabaseTrouble as error:
             if not transactions.is_passing(error):
                 raise
             pause(error)
         connection.close_if_unusable_or_obsolete()
-        if not operation.is_still_to_do():
-            return None
-    return attempt()
+    return attempt() if operation.is_still_to_do() else None
 
 
 def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:

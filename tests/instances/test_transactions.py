@@ -195,6 +195,17 @@ class AttemptTest(Wishes, TransactionTestCase):
         assert [step["text"] for step in row.steps].count("creating the database") == 1
         assert self.faults.calls.count("create_database") == 1
 
+    def test_a_server_that_starts_again_is_waited_for(self):
+        """F117: it is asked what became of the commit only once it answers."""
+        still_away = [lost(), lost(), True]
+        asked = mock.patch.object(Operation, "is_still_to_do", side_effect=still_away)
+        with self.failing(lost(), after=False, nth=2), asked as asking:
+            run(self.operation)
+        assert asking.call_count == 3
+        self.settled()
+        pauses = [call.args[0] for call in transactions.time.sleep.call_args_list]
+        assert pauses == list(transactions.RESTART_PAUSES_S[:3])
+
     def test_a_commit_that_was_lost_is_made_again(self):
         """F117: and this one has not."""
         with self.failing(lost(), after=False, nth=2):
