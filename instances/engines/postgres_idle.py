@@ -37,7 +37,9 @@ def lend_session(endpoint: Endpoint) -> Iterator[Session]:
     another server, or a login anew.
     """
     with translated(endpoint):
-        connection = _find(endpoint) or connect(endpoint, MAINTENANCE)
+        connection = _find(endpoint) or connect(
+            endpoint, MAINTENANCE, idle_limit_s=IDLE_LIMIT_S
+        )
         try:
             with hung_up_after(connection.fileno(), SESSION_LIMIT_S):
                 yield Session(connection)

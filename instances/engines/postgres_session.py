@@ -28,7 +28,6 @@ IDLE_LIMIT_S = 5
 OPTIONS = (
     "-c search_path=pg_catalog -c default_transaction_read_only=off"
     f" -c statement_timeout={SESSION_LIMIT_S * 1000} -c lock_timeout=10000"
-    f" -c idle_session_timeout={IDLE_LIMIT_S * 1000}"
 )
 
 
@@ -75,14 +74,20 @@ def translated(endpoint: Endpoint) -> Iterator[None]:
         ) from error
 
 
-def connect(endpoint: Endpoint, database: str) -> psycopg.Connection:
+def connect(
+    endpoint: Endpoint, database: str, *, idle_limit_s: int = 0
+) -> psycopg.Connection:
+    """The server ends a session that is idle for so long; 0: for ever.
+
+    One that holds a backup is idle for as long as files are copied.
+    """
     return psycopg.connect(
         host=endpoint.host,
         port=endpoint.port,
         dbname=database,
         user=ADMINISTRATOR,
         connect_timeout=CONNECT_LIMIT_S,
-        options=OPTIONS,
+        options=f"{OPTIONS} -c idle_session_timeout={idle_limit_s * 1000}",
         sslmode="disable",
         gssencmode="disable",
         autocommit=True,

@@ -216,6 +216,14 @@ class PostgresTest(RealBackupContract):
         self.engine.drop_user(self.endpoint, user.name)
         assert time.monotonic() - started_at < 3
 
+    def test_only_a_session_that_is_kept_ends_when_it_is_idle(self):
+        """A hot backup's is idle for as long as the files are copied."""
+        limit = "SHOW idle_session_timeout"
+        with postgres_session.open_session(self.endpoint) as session:
+            assert session.run(limit) == [("0",)]
+        with postgres_idle.lend_session(self.endpoint) as session:
+            assert session.run(limit) == [("5s",)]
+
     def test_a_server_that_stops_in_mid_answer_is_given_up(self):
         """F34: the driver itself would wait for ever."""
         started_at = time.monotonic()
