@@ -9,7 +9,7 @@ import traceback
 from datetime import date
 from pathlib import Path
 
-from bench import backup, bind, burst, memory, provision, requests
+from bench import backup, bind, burst, console, memory, provision, requests
 from bench.clients import interrupted
 from bench.report import Row, markdown
 
@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "bind": bind.measure,
     "requests": requests.measure,
     "memory": memory.measure,
+    "console": console.measure,
     "backup": backup.measure,
     "large-backup": backup.measure_large,
 }

@@ -33,11 +33,13 @@ FIRST_PORT, LAST_PORT = 31500, 31999
 """Away from the ports of a broker that runs beside the bench."""
 START_LIMIT_S = 30.0
 STANDBYS_LIMIT_S = 60.0
+RUN_LIMIT_S = 300.0
 POLL_S = 0.02
 """As fine as what it measures asks for, and no load beside it."""
 IDLE_LIMIT_S = 60.0
 """The web process closes a connection that says nothing for 75 s."""
 USERNAME = "broker"
+ADMIN = {"username": "admin", "password": secrets.token_urlsafe(18)}
 LOGINS = 16
 """From so many connections that each web process has hashed the password once."""
 
@@ -74,11 +76,12 @@ class KeptPlatform(Platform):
 class Site:
     """Web and worker processes over an empty SQLite, as a context."""
 
-    def __init__(self, *, standbys: int = 0) -> None:
+    def __init__(self, *, standbys: int = 0, worker: bool = True) -> None:
         self._port = processes.free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.password = secrets.token_urlsafe(24)
         self._standbys = standbys
+        self._has_worker = worker
         self._cleaning = ExitStack()
 
     def __enter__(self) -> Self:
@@ -91,7 +94,8 @@ class Site:
             stack.callback(self._remove_containers)
             web = processes.gunicorn("brokersite.wsgi", self._port)
             self.web_pid = self._start(stack, *web)
-            self._start(stack, "manage.py", "worker")
+            if self._has_worker:
+                self._start(stack, "manage.py", "worker")
             self._wait_until_it_answers()
             for _ in range(LOGINS):
                 self.platform().catalog()
@@ -139,7 +143,7 @@ class Site:
             "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "STATE_DIRECTORY": str(self._folder),
             "PORT": str(self._port),
-            "ADMIN_PASSWORD": secrets.token_urlsafe(18),
+            "ADMIN_PASSWORD": ADMIN["password"],
             "BROKER_USERNAME": USERNAME,
             "BROKER_PASSWORD": self.password,
         }
@@ -153,13 +157,17 @@ class Site:
         self.execute(sql, FIRST_PORT, LAST_PORT)
 
     def manage(self, *arguments: str) -> None:
+        self.run("manage.py", *arguments)
+
+    def run(self, *arguments: str) -> None:
+        """Python with the site's environment."""
         subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=ROOT,
             env=self._environment,
             check=True,
             stdout=subprocess.DEVNULL,
-            timeout=60,
+            timeout=RUN_LIMIT_S,
         )
 
     def _start(self, stack: ExitStack, *arguments: str) -> int:

@@ -139,7 +139,7 @@ class Ledger:
         return PostgresSession(endpoint, username, password, self.database)
 
     def open(self) -> None:
-        self.session.run("CREATE TABLE ledger (n INT)")
+        self.session.run("CREATE TABLE IF NOT EXISTS ledger (n INT)")
 
     def add(self, number: int) -> None:
         """Return once the server has acknowledged it."""

@@ -1,7 +1,9 @@
 """Backups of real databases that are written into, proved, and restored in place."""
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +15,9 @@ from tests.docker.real_instances import RealInstances
 from tests.fakes import Refused
 
 BACKUPS = 3
+ROUNDS = int(os.environ.get("BACKUP_ROUNDS", "2"))
+"""Backups with a restore after each: BACKUP_ROUNDS=20 takes a quarter of an hour."""
+WRITE_LIMIT_S = 10.0
 
 
 class Writing:
@@ -79,6 +84,30 @@ class LifeOfBackups(Writing):
         found = self.session(self.binding).numbers()
         assert found >= set(self.acknowledged)
         self.look_at_logins(port, since, unbound)
+
+    def test_backup_and_restore_in_turn(self):
+        """I4, I12, F98: each restore begins with what the last one brought back."""
+        for _ in range(ROUNDS):
+            before = len(self.acknowledged)
+            with self.writing(self.binding):
+                self.wait_for_more_than(before)
+                begun = len(self.acknowledged)
+                backup = self.verified(self.instance)
+                ended = len(self.acknowledged)
+            assert before < begun < ended
+            self.restored(backup, is_safe=False)
+            found = self.session(self.binding).numbers()
+            assert set(range(begun)) <= found <= set(range(ended + 1))
+            self.acknowledged = sorted(found)
+        states = set(self.instance.backups.values_list("state", flat=True))
+        assert states == {Backup.State.VERIFIED}
+
+    def wait_for_more_than(self, number: int) -> None:
+        """Raise AssertionError if the app writes nothing."""
+        deadline = time.monotonic() + WRITE_LIMIT_S
+        while len(self.acknowledged) <= number:
+            assert time.monotonic() < deadline, "no write was acknowledged"
+            time.sleep(0.01)
 
     def look_at_logins(
         self, port: int, since: ServiceBinding, unbound: ServiceBinding
