@@ -66,7 +66,6 @@ class BackupAdmin(Transfers):
         *("instance__plan", "instance__backup_override"),
         *("host", "plan__offering"),
     ]
-    show_facets = admin.ShowFacets.ALWAYS
     empty_text = (
         "No backup has been taken yet. The page of a service instance has a button for "
         "one, and a plan may have them taken by the clock."

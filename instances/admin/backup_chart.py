@@ -86,7 +86,7 @@ def of_all() -> Section:
     steps = list(_steps(found, since))
     if not steps:
         return Section(title, TEMPLATE, {"absence": "No backup takes any room yet."})
-    levels = _levels(steps, since, now)
+    levels = _thinned(_levels(steps, since, now))
     frame = _Frame(since, now, max(size for _, size in levels))
     label = f"{mebibytes(levels[-1][1])} now, at most {mebibytes(frame.most)}"
     points = []
@@ -114,6 +114,14 @@ def _levels(
         total += change
         levels.append((at, max(total, 0)))
     return [*levels, (now, max(total, 0))]
+
+
+def _thinned(levels: list[tuple[datetime, int]]) -> list[tuple[datetime, int]]:
+    """The last level of each of MOST_DOTS spans: as many as can be told apart."""
+    first, last = levels[0][0], levels[-1][0]
+    span = (last - first) / MOST_DOTS or SHOWN
+    kept = {(at - first) // span: (at, size) for at, size in levels}
+    return list(kept.values())
 
 
 def _dot(frame: _Frame, row: Backup) -> dict[str, Any]:

@@ -43,7 +43,6 @@ class ContainerAdmin(ReadOnlyAdmin):
     ]
     search_help_text = "Id, host, port, image, GUID or name of the service instance"
     list_select_related = ["host", "lease", "instance", "plan__offering"]
-    show_facets = admin.ShowFacets.ALWAYS
     empty_text = (
         "The broker has not made a container yet. "
         "Each service instance gets one, and it stays here as history. "

@@ -73,7 +73,6 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
         "Name, GUID of instance, organization, space, binding or app, host, port"
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
-    show_facets = admin.ShowFacets.ALWAYS
     actions = [
         "back_up_chosen",
         "upgrade_chosen",

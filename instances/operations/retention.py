@@ -5,11 +5,12 @@ instance that is there, one in use, and more than a few at once (FAILURES F96, F
 """
 
 import logging
+import uuid
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Prefetch, Q
+from django.db.models import Count, Min, Prefetch, Q, Sum
 from django.utils import timezone
 
 from instances import errors
@@ -20,14 +21,28 @@ from instances.models import (
     Kind,
     Operation,
     ServiceInstance,
+    ServicePlan,
 )
-from instances.models.backup_override import GIB, Limits, clock_of, limits_of
+from instances.models.backup_override import (
+    GIB,
+    BackupOverride,
+    Limits,
+    clock_of,
+    limits_of,
+    plan_clock,
+    plan_limits,
+)
 from instances.operations import backup_images, backup_schedule
 
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 5
 """A wrong clock must not empty the store in one pass."""
+NEEDED = (
+    *("instance", "host", "state", "delta_bytes"),
+    *("created_at", "taken_at", "expires_at"),
+)
+"""What decides of a backup, and what its removal asks for."""
 _State = Backup.State
 
 
@@ -51,14 +66,47 @@ def going_soon(
     *, within: timedelta = timedelta(), most: int | None = None
 ) -> list[tuple[ServiceInstance, list[Backup]]]:
     """Whose backups go now, or until then if those that come are verified."""
-    usable = Backup.objects.usable().defer("inventory").order_by("-created_at")
-    rows = ServiceInstance.objects.filter(backups__state=_State.VERIFIED).distinct()
+    usable = Backup.objects.usable().only(*NEEDED).order_by("-created_at")
+    rows = ServiceInstance.objects.filter(pk__in=_in_question(within))
     rows = rows.select_related("plan__offering", "backup_override")
     found: list[tuple[ServiceInstance, list[Backup]]] = []
     for instance in rows.prefetch_related(Prefetch("backups", usable, "usable")):
         going = _expired(instance, instance.usable, within)
         if going:
             found.append((instance, going[:most]))
+    return found
+
+
+def _in_question(within: timedelta) -> list[uuid.UUID]:
+    """Instances that may have one too many: most have not, and are not read whole."""
+    now = timezone.now()
+    plans = {plan.pk: plan for plan in ServicePlan.objects.all()}
+    own = set(BackupOverride.objects.values_list("instance", flat=True))
+    coming = {
+        pk: plan_clock(plan).count_between(now, now + within)
+        for pk, plan in plans.items()
+    }
+    totals = (
+        Backup.objects.usable()
+        .order_by()
+        .values_list("instance", "instance__state", "instance__plan")
+    )
+    found = []
+    for pk, state, plan, number, oldest, bytes_, expires_at in totals.annotate(
+        *(Count("pk"), Min("created_at"), Sum("delta_bytes"), Min("expires_at"))
+    ):
+        if state != ServiceInstance.State.GONE and number == 1:
+            continue
+        limits, more = plan_limits(plans[plan]), coming[plan]
+        is_beyond = (
+            (limits.keep is not None and number + more > limits.keep)
+            or (limits.days is not None and oldest < now + within - _days(limits.days))
+            # Those that come are taken to be as large as all that are there.
+            or (limits.gib and (bytes_ or 0) * (1 + more) > limits.gib * GIB)
+            or (expires_at is not None and expires_at <= now + within)
+        )
+        if is_beyond or pk in own:
+            found.append(pk)
     return found
 
 
@@ -107,9 +155,13 @@ def _is_beyond(
     """Whether it is too much, so many being newer and all of these taking so much."""
     if limits.keep is not None and place >= limits.keep:
         return True
-    if limits.days is not None and row.created_at < at - timedelta(days=limits.days):
+    if limits.days is not None and row.created_at < at - _days(limits.days):
         return True
     return limits.gib is not None and total_bytes > limits.gib * GIB
+
+
+def _days(number: int) -> timedelta:
+    return timedelta(days=number)
 
 
 def _own_bytes(row: Backup) -> int:
