@@ -17,7 +17,7 @@ from django.utils import timezone
 from instances import errors
 from instances.containers import Archive, ContainerHost
 from instances.models import Actor, AuditEvent, Backup, BackupCopy, DockerHost
-from instances.models.backup_copy import MOST_CRASHES
+from instances.models.leased_work import MOST_CRASHES
 from instances.operations import backup_places, hosts, registry
 
 logger = logging.getLogger(__name__)

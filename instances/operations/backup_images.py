@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from instances import errors
 from instances.models import Backup, BackupCopy, Broker, DockerHost
-from instances.models.backup_copy import ENDED, UNDER_WAY
+from instances.models.backup_copy import ENDED
+from instances.models.leased_work import UNDER_WAY
 from instances.operations import backup_places, hosts
 
 logger = logging.getLogger(__name__)

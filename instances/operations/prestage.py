@@ -16,7 +16,7 @@ from instances.containers.shipped import (
     find_shipped,
 )
 from instances.models import Actor, AuditEvent, DockerHost, HostImage
-from instances.models.host_image import MOST_CRASHES
+from instances.models.leased_work import MOST_CRASHES
 from instances.operations import hosts
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from instances.containers.shipped import OWN_BASE, find_shipped
 from instances.models import Actor, AuditEvent, HostImage
-from instances.models.host_image import MOST_CRASHES
+from instances.models.leased_work import MOST_CRASHES
 from instances.operations import prestage
 from tests.fakes import AFTER, BEFORE, WORKER, Crash
 from tests.instances.base import DomainTestCase
