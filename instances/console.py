@@ -55,9 +55,11 @@ class Console(AdminSite):
     ) -> Any:
         # Importing instances.admin registers its pages with this site: not before
         # the site is there.
+        from instances.admin.attention import needs_a_person
         from instances.admin.glance import glance
 
-        return super().index(request, {"glance": glance(), **(extra_context or {})})
+        context = {"glance": glance(), "attention": needs_a_person()}
+        return super().index(request, {**context, **(extra_context or {})})
 
     def get_app_list(
         self, request: HttpRequest, app_label: str | None = None
