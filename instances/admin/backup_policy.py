@@ -11,7 +11,8 @@ from django.utils.html import format_html
 
 from instances.admin import backup_display as display
 from instances.admin.chosen import confirmation, load, operator
-from instances.admin.html import change_url, link
+from instances.admin.html import link
+from instances.admin.instance_tabs import tab_url
 from instances.models import Backup, BackupOverride, ServiceInstance
 from instances.models.backup_override import (
     Limits,
@@ -96,4 +97,4 @@ def _store(request: HttpRequest, form: OverrideForm) -> HttpResponse:
     if backup_overrides.store(form.instance, actor=operator(request)):
         text = format_html("What is said of backups of {} is stored.", link(instance))
         messages.success(request, text)
-    return HttpResponseRedirect(change_url(instance))
+    return HttpResponseRedirect(tab_url(instance, "backups"))

@@ -7,15 +7,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import (
-    backup_chart,
-    backup_section,
-    behind,
-    disk,
-    sharing,
-    tables,
-)
-from instances.admin.base import ReadOnlyAdmin, Section, count_of
+from instances.admin import backup_section, behind, disk, sharing
+from instances.admin.base import ReadOnlyAdmin, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
     NOTHING,
@@ -29,13 +22,13 @@ from instances.admin.html import (
     shorten,
     whole,
 )
-from instances.admin.live import live
+from instances.admin.instance_tabs import Tabbed
 from instances.admin.service_instance_actions import Actions
 from instances.models import ServiceBinding, ServiceInstance
 
 
 @admin.register(ServiceInstance)
-class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
+class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
     class Media:
         css = {"all": ["brokersite/backups.css"]}
 
@@ -133,17 +126,6 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
             "live_bindings": count_of(bound, "instance"),
             "is_behind": behind.annotation(),
         }
-
-    def sections(self, request: HttpRequest, row: ServiceInstance) -> list[Section]:
-        same = {"instance__id__exact": row.pk}
-        return [
-            tables.bindings(row),
-            backup_section.section(row),
-            backup_chart.of_instance(row),
-            live(row.container),
-            tables.operations(row.operations.all(), **same),
-            tables.audit(row.audit.all(), **same),
-        ]
 
     @admin.display(description="service instance", ordering="instance_name")
     def name(self, row: ServiceInstance) -> SafeString:

@@ -103,6 +103,10 @@ PAGES = {
     "instances_serviceinstance_back_up": Page(OPERATORS),
     "instances_serviceinstance_backup_policy": Page(OPERATORS),
     "instances_serviceinstance_deprovision": Page(OPERATORS),
+    **{
+        f"instances_serviceinstance_tab_{slug}": Page(VIEWERS, NOBODY)
+        for slug in ("audit", "backups", "bindings", "live", "operations")
+    },
     "instances_serviceinstance_upload_backup": Page(ADMINISTRATORS),
     "instances_serviceinstance_upgrade": Page(OPERATORS),
 }

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from instances.admin import backup_display as display
 from instances.admin.html import change_url, list_url
+from instances.admin.instance_tabs import tab_url
 from instances.models import Backup, ServiceInstance, ServicePlan
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -129,7 +130,10 @@ class Below(BackupTestCase):
         failed = rows.make_backup(
             self.instance, state="failed", delta_bytes=None, **fields
         )
-        for text in (self.listed(**query), self.text_of(change_url(self.instance))):
+        for text in (
+            self.listed(**query),
+            self.text_of(tab_url(self.instance, "backups")),
+        ):
             chart = text.split('<div class="chart">')[1]
             assert chart.count("<circle") == 2
             assert "dot-good" in chart and "dot-bad" in chart

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from instances.admin.html import change_url
+from instances.admin.instance_tabs import tab_url
 from instances.models import (
     AuditEvent,
     Backup,
@@ -120,7 +121,7 @@ class Agreement(PolicyTestCase):
     def test_and_then_agreed_to(self):
         self.post(retention="own", keep="1", is_agreed="on")
         assert BackupOverride.objects.get().keep == 1
-        text = " ".join(self.text_of(change_url(self.instance)).split())
+        text = " ".join(self.text_of(tab_url(self.instance, "backups")).split())
         assert "<dt>These go at the next pass</dt> <dd> 3: " in text
 
     def test_what_takes_nothing_needs_no_tick(self):

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from instances.admin.html import change_url, list_url
+from instances.admin.instance_tabs import tab_url
 from instances.models import Backup, ServiceInstance, ServicePlan
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -32,7 +33,7 @@ class SectionTestCase(ConsoleTestCase):
         ServicePlan.objects.update(**fields)
 
     def shown(self):
-        return " ".join(self.text_of(change_url(self.instance)).split())
+        return " ".join(self.text_of(tab_url(self.instance, "backups")).split())
 
 
 class Section(SectionTestCase):

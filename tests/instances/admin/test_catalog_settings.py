@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 
 from instances.admin.html import change_url
+from instances.admin.instance_tabs import tab_url
 from instances.engines.generic import DEFAULTS
 from instances.models import AuditEvent, ServiceBinding, ServiceOffering, ServicePlan
 from tests.instances.admin import rows
@@ -151,12 +152,13 @@ class Showing(SettingsTestCase):
         instance = rows.make_instance()
         binding = ServiceBinding.objects.get()
         text = self.text_of(change_url(instance))
-        assert NOTICE in text and "shared by all bindings" in text
+        assert NOTICE in text
+        assert "shared by all bindings" in self.text_of(tab_url(instance, "bindings"))
         assert instance.database not in text
         assert "shared by all bindings" in self.text_of(change_url(binding))
         ServiceOffering.objects.update(engine="mariadb")
-        for row in (instance, binding):
-            text = self.text_of(change_url(row))
+        for url in (tab_url(instance, "bindings"), change_url(binding)):
+            text = self.text_of(url)
             assert NOTICE not in text and "shared by all" not in text
             assert binding.username in text
         assert instance.database in self.text_of(change_url(instance))

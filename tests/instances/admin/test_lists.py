@@ -5,6 +5,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from instances.admin.html import change_url, list_url
+from instances.admin.instance_tabs import TABS, tab_url
 from instances.models import (
     AuditEvent,
     Backup,
@@ -54,7 +55,8 @@ class QueryCounts(ConsoleTestCase):
     def test_pages_ask_no_more_for_more_related_rows(self):
         instance = rows.make_instance()
         rows.make_backup(instance)
-        pages = [change_url(instance), change_url(instance.container.host)]
+        pages = [tab_url(instance, tab.slug) for tab in TABS]
+        pages.append(change_url(instance.container.host))
         for page in pages:
             self.text_of(page)  # Django remembers content types from then on.
         few = [self.count(page) for page in pages]
@@ -121,7 +123,7 @@ class Search(ConsoleTestCase):
 class Links(ConsoleTestCase):
     def test_instance_leads_to_everything_of_its_own(self):
         instance = rows.make_instance()
-        text = self.text_of(change_url(instance))
+        text = "".join(self.text_of(tab_url(instance, tab.slug)) for tab in TABS)
         for row in (
             instance.plan,
             instance.container,
@@ -148,7 +150,8 @@ class Links(ConsoleTestCase):
         instance = rows.make_instance()
         rows.make_instance("another")
         url = list_url(Operation, instance__id__exact=instance.pk)
-        assert url in self.text_of(change_url(instance)).replace("&amp;", "&")
+        page = self.text_of(tab_url(instance, "operations"))
+        assert url in page.replace("&amp;", "&")
         assert "name of another" not in self.text_of(url)
 
     def test_states_are_words_on_a_colour(self):

@@ -2,6 +2,7 @@
 
 from instances.admin import live
 from instances.admin.html import change_url
+from instances.admin.instance_tabs import tab_url
 from instances.models import Container
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -11,7 +12,10 @@ class Live(ConsoleTestCase):
     def setUp(self):
         super().setUp()
         self.instance = rows.make_instance()
-        self.pages = [change_url(self.instance), change_url(self.instance.container)]
+        self.pages = [
+            tab_url(self.instance, "live"),
+            change_url(self.instance.container),
+        ]
 
     def test_shows_state_and_log(self):
         for page in self.pages:
@@ -47,7 +51,7 @@ class Live(ConsoleTestCase):
         assert "There is no container." in self.text_of(self.pages[0])
 
     def test_page_tells_where_apps_reach_the_database(self):
-        text = self.text_of(self.pages[0])
+        text = self.text_of(change_url(self.instance))
         assert f"10.0.0.5:{self.instance.container.port}" in text
         assert self.instance.database in text
         assert "256 MiB" in text

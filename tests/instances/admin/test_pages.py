@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from instances.admin.base import secret_columns
 from instances.admin.html import change_url, list_url
+from instances.admin.instance_tabs import TABS, tab_url
 from instances.models import Backup, Broker, Container, ServiceInstance
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -36,6 +37,7 @@ class PagesTestCase(ConsoleTestCase):
             reverse("admin:instances_backup_restore", args=[self.rows[Backup].pk]),
             reverse("admin:instances_backup_clone", args=[self.rows[Backup].pk]),
             reverse(f"{view}backup_policy", args=[self.rows[ServiceInstance].pk]),
+            *(tab_url(self.rows[ServiceInstance], tab.slug) for tab in TABS),
         ]
 
 
@@ -188,7 +190,8 @@ class HostileText(ConsoleTestCase):
             backup = rows.make_backup(
                 instance, note=payload, problem=payload, requested_by=payload
             )
-            urls = [change_url(row) for row in (instance, operation, backup)]
+            urls = [change_url(row) for row in (operation, backup)]
+            urls += [tab_url(instance, tab.slug) for tab in TABS]
             for what in ("restore", "clone"):
                 name = f"admin:instances_backup_{what}"
                 urls.append(reverse(name, args=[backup.pk]))
