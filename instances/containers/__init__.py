@@ -28,6 +28,12 @@ from instances.containers.images import (
     Report,
 )
 from instances.containers.registry import RegistryLogin, delete_manifest
+from instances.containers.watching import (
+    ContainerDetails,
+    ContainerUsage,
+    LogLine,
+    Neighbour,
+)
 
 __all__ = [
     "BACKUP_LABEL",
@@ -39,14 +45,18 @@ __all__ = [
     "VERSION_LABEL",
     "Access",
     "Archive",
+    "ContainerDetails",
     "ContainerHost",
     "ContainerSpec",
     "ContainerStatus",
+    "ContainerUsage",
     "HostDescription",
     "HostNetwork",
     "ImageBuild",
     "ImageStatus",
     "ImageStore",
+    "LogLine",
+    "Neighbour",
     "RegistryLogin",
     "Report",
     "connect",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from instances.containers.image_transfers import ImageTransfers
 from instances.containers.images import ImageStore
+from instances.containers.watching import Watching
 
 CONTAINER_LABEL = "brokersite.container"
 BROKER_LABEL = "brokersite.broker"
@@ -89,7 +90,7 @@ class HostNetwork:
     """First and last of those that programs get who ask for any."""
 
 
-class ContainerHost(ImageTransfers, Protocol):
+class ContainerHost(ImageTransfers, Watching, Protocol):
     """One Docker Engine. Every call has a deadline and raises HostUnreachable."""
 
     @property

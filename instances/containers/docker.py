@@ -26,6 +26,7 @@ from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
 from instances.containers.docker_network import DockerDescriptions
 from instances.containers.docker_transfers import DockerTransfers
+from instances.containers.docker_watching import DockerWatching
 
 NETWORK = "brokersite"
 """The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
@@ -42,7 +43,12 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 
 class DockerContainerHost(
-    DockerArchives, DockerCommits, DockerDescriptions, DockerDisk, DockerTransfers
+    DockerArchives,
+    DockerCommits,
+    DockerDescriptions,
+    DockerDisk,
+    DockerTransfers,
+    DockerWatching,
 ):
     """A Docker Engine behind unix://, tcp:// or ssh://."""
 

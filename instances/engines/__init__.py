@@ -9,6 +9,7 @@ from instances.engines.base import (
     Engine,
     Startup,
     User,
+    Watchable,
     new_secret,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "Engine",
     "Startup",
     "User",
+    "Watchable",
     "find_configurable",
     "get_engine",
     "new_secret",

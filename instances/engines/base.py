@@ -5,6 +5,7 @@ import re
 import secrets
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -164,6 +165,14 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class Watchable(Engine, Protocol):
+    """An engine that knows who is connected."""
+
+    def sessions(self, endpoint: Endpoint) -> dict[str, int]:
+        """How many connections each binding's user has open, if any."""
+
+
+@runtime_checkable
 class Configurable(Engine, Protocol):
     """An engine that knows nothing of its images: settings of the plan describe them.
 
@@ -250,6 +259,11 @@ def login(endpoint: Endpoint, user: User) -> dict[str, Any]:
         "username": user.name,
         "password": user.password,
     }
+
+
+def sessions_of(names: Iterable[str]) -> dict[str, int]:
+    """Counted by user, from one name for each session; only those of bindings."""
+    return Counter(name for name in names if _USER_NAME.fullmatch(name))
 
 
 @contextmanager

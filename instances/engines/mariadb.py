@@ -19,6 +19,7 @@ from instances.engines.base import (
     our_name,
     our_witness,
     relational_credentials,
+    sessions_of,
 )
 from instances.engines.mariadb_inventory import WITNESS_TABLE, inventory_of
 from instances.engines.mariadb_parameters import SCHEMA
@@ -141,6 +142,11 @@ class MariaDB:
         with _session(endpoint) as cursor:
             cursor.execute("SELECT user FROM mysql.global_priv")
             return binding_users(str(row[0]) for row in cursor.fetchall())
+
+    def sessions(self, endpoint: Endpoint) -> dict[str, int]:
+        with _session(endpoint) as cursor:
+            cursor.execute("SELECT user FROM information_schema.processlist")
+            return sessions_of(str(row[0]) for row in cursor.fetchall())
 
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool

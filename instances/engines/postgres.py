@@ -23,6 +23,7 @@ from instances.engines.base import (
     our_name,
     our_witness,
     relational_credentials,
+    sessions_of,
 )
 from instances.engines.postgres_idle import lend_session
 from instances.engines.postgres_inventory import LEAVE, REMOVE, count_in
@@ -161,6 +162,13 @@ class Postgres:
         with open_session(endpoint) as session:
             names = session.run("SELECT rolname FROM pg_roles")
             return binding_users(row[0] for row in names)
+
+    def sessions(self, endpoint: Endpoint) -> dict[str, int]:
+        with open_session(endpoint) as session:
+            rows = session.run(
+                "SELECT usename FROM pg_stat_activity WHERE usename IS NOT NULL"
+            )
+            return sessions_of(str(row[0]) for row in rows)
 
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool

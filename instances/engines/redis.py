@@ -28,6 +28,7 @@ from instances.engines.base import (
     login,
     our_name,
     our_witness,
+    sessions_of,
 )
 from instances.engines.verifiers import sha_256
 
@@ -152,6 +153,10 @@ class Redis:
     def users(self, endpoint: Endpoint) -> set[str]:
         with _session(endpoint) as ask:
             return binding_users(ask("ACL USERS"))
+
+    def sessions(self, endpoint: Endpoint) -> dict[str, int]:
+        with _session(endpoint) as ask:
+            return sessions_of(str(row["user"]) for row in ask("CLIENT LIST"))
 
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool

@@ -12,6 +12,7 @@ import pytest
 from instances import errors
 from instances.engines import Endpoint, Engine, User, new_secret
 from tests.docker.read_only_contract import ReadOnlyContract
+from tests.docker.sessions_contract import SessionsContract
 from tests.fakes import Refused
 
 SECRET = "canary-of-the-administrator"
@@ -35,7 +36,7 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-class EngineContract(ReadOnlyContract):
+class EngineContract(ReadOnlyContract, SessionsContract):
     """Facts; a subclass gives engine, endpoint, log_in() and its parameters."""
 
     engine: Engine
@@ -83,6 +84,7 @@ class EngineContract(ReadOnlyContract):
             lambda: self.engine.create_user(nobody, User("u1", "p", "d1", 1)),
             lambda: self.engine.drop_user(nobody, "u1"),
             lambda: self.engine.users(nobody),
+            lambda: self.engine.sessions(nobody),
             lambda: self.engine.set_read_only(nobody, "d1", True),
         ]
         for call in calls:

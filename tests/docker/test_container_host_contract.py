@@ -21,6 +21,7 @@ from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
 from tests.docker.measuring_contract import MeasuringContract
+from tests.docker.watching_contract import WatchingContract
 from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.faults import Faults
 from tests.fakes.machine import Machine
@@ -28,7 +29,7 @@ from tests.fakes.machine import Machine
 NOISE = "quiet\n\x1b[31mred\x1b[0m\x07 bell\n\u009b32mgreen\n"
 
 
-class ContainerHostContract(MeasuringContract):
+class ContainerHostContract(MeasuringContract, WatchingContract):
     """Facts; a subclass gives host, unreachable_host() and what looks inside."""
 
     host: ContainerHost

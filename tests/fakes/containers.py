@@ -26,12 +26,13 @@ from tests.fakes.faults import counted
 from tests.fakes.images import MemoryImageStore, id_of
 from tests.fakes.machine import FakeContainer, Machine
 from tests.fakes.transfers import MemoryTransfers
+from tests.fakes.watching import MemoryWatching
 
 DATA = MariaDB.data_path
 _CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class MemoryContainerHost(MemoryCommits, MemoryTransfers):
+class MemoryContainerHost(MemoryCommits, MemoryTransfers, MemoryWatching):
     """A connection to a Machine."""
 
     def __init__(self, machine: Machine, *, engine_id: str = "") -> None:

@@ -153,6 +153,11 @@ class FakeEngine:
     def proof(self, database: str, witness: str) -> str:
         return proofs.proof(database, witness)
 
+    @counted
+    def sessions(self, endpoint: Endpoint) -> dict[str, int]:
+        users = self._server(endpoint).users.values()
+        return {row.user.name: row.sessions for row in users if row.sessions}
+
     def credentials(self, endpoint: Endpoint, user: User) -> dict[str, Any]:
         return MariaDB().credentials(endpoint, user)
 

@@ -35,6 +35,8 @@ class FakeContainer:
     is_read_only: bool = False
     size: int = 0
     """Bytes of its own layer."""
+    cpu_ms: int = 0
+    """Grows whenever it is asked for."""
     is_being_read: bool = False
     """Docker locks it as long."""
     is_torn: bool = False
