@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -19,11 +20,14 @@ from instances.operations import host_disk, hosts
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
 from instances.operations.reconcile import reconcile
+from instances.operations.sampling import sample, thin
 
 logger = logging.getLogger(__name__)
 
 RECONCILE_INTERVAL = timedelta(seconds=30)
 MEASURE_INTERVAL = timedelta(seconds=60)
+SAMPLE_INTERVAL = timedelta(seconds=60)
+THIN_INTERVAL_S = 60.0
 HEALTH_INTERVAL_S = 5.0
 HEALTH_LIMIT_S = 5
 HOUSEKEEPING_LIMITS = 6
@@ -36,6 +40,7 @@ class HostKeeping:
     _stopping: threading.Event
     _crew: Crew
     _health_at: dict[int, float]
+    _thin_at = 0.0
 
     def _watched(self, name: str, limit_s: float) -> AbstractContextManager[None]:
         raise NotImplementedError
@@ -97,15 +102,23 @@ class HostKeeping:
     def _measure(self) -> None:
         """Hold each host's databases to their disk limits: Docker may take long."""
         due = Q(measure_after__isnull=True) | Q(measure_after__lte=Now())
-        for host in DockerHost.objects.trusted().filter(due):
-            if self._stopping.is_set() or self._crew.is_busy(("measure", host.pk)):
-                continue
-            mine = DockerHost.objects.filter(due, pk=host.pk).update(
-                measure_after=Now() + MEASURE_INTERVAL
-            )
-            if mine:
-                self._apart(("measure", host.pk), partial(self._measure_one, host))
+        after = {"measure_after": Now() + MEASURE_INTERVAL}
+        self._begin("measure", due, after, self._measure_one)
         self._stopping.wait(1.0)
+
+    def _begin(
+        self,
+        name: str,
+        due: Q,
+        after: dict[str, Any],
+        body: Callable[[DockerHost], None],
+    ) -> None:
+        """On each host that is due, by one worker, which moves the next time on."""
+        for host in DockerHost.objects.trusted().filter(due):
+            if self._stopping.is_set() or self._crew.is_busy((name, host.pk)):
+                continue
+            if DockerHost.objects.filter(due, pk=host.pk).update(**after):
+                self._apart((name, host.pk), partial(body, host))
 
     def _measure_one(self, host: DockerHost) -> None:
         try:
@@ -113,3 +126,19 @@ class HostKeeping:
             host_disk.measure_if_due(host)
         except errors.HostUnreachable as error:
             logger.warning("host=%s is not measured: %s", host, error.detail)
+
+    def _sample(self) -> None:
+        """A row for each host and minute, and some for what runs there."""
+        if time.monotonic() >= self._thin_at:
+            self._thin_at = time.monotonic() + THIN_INTERVAL_S
+            thin()
+        due = Q(sample_after__isnull=True) | Q(sample_after__lte=Now())
+        after = {"sample_after": Now() + SAMPLE_INTERVAL}
+        self._begin("sample", due, after, self._sample_one)
+        self._stopping.wait(1.0)
+
+    def _sample_one(self, host: DockerHost) -> None:
+        try:
+            sample(host)
+        except errors.HostUnreachable as error:
+            logger.info("host=%s is not sampled: %s", host, error.detail)

@@ -93,6 +93,7 @@ class WorkerProcess(HostKeeping):
         housekeeping = [
             self._keep_house,
             self._measure,
+            self._sample,
             self._keep_standbys,
             self._keep_backups,
             self._prestage,

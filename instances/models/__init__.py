@@ -10,6 +10,7 @@ from instances.models.docker_host import DockerHost, PortLease
 from instances.models.host_image import HostImage
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
+from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 from instances.models.service_offering import ServiceOffering, ServicePlan
@@ -24,8 +25,10 @@ __all__ = [
     "Broker",
     "BrokerCredential",
     "Container",
+    "ContainerSample",
     "DockerHost",
     "HostImage",
+    "HostSample",
     "Kind",
     "Operation",
     "PortLease",

@@ -120,6 +120,7 @@ class DockerHost(models.Model):
     """Why the last contact failed; empty after a good one."""
     reconcile_after = models.DateTimeField(null=True, editable=False)
     measure_after = models.DateTimeField(null=True, editable=False)
+    sample_after = models.DateTimeField(null=True, editable=False)
     free_bytes = models.BigIntegerField("disk free", null=True, editable=False)
     """What Docker's disk had free when it was last asked; null: nobody could say."""
     free_measured_at = models.DateTimeField(null=True, editable=False)

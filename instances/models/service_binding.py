@@ -73,6 +73,8 @@ class ServiceBinding(StatefulModel):
     expires_at = models.DateTimeField(null=True, editable=False)
     """In whole seconds, so that it is the same in every database and answer."""
     gone_at = models.DateTimeField(null=True, editable=False)
+    connected_at = models.DateTimeField(null=True, editable=False)
+    """When its user was last seen connected: a worker looks about every minute."""
 
     objects = ServiceBindingQuerySet.as_manager()
 

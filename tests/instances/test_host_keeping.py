@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import F
 from django.db.models.functions import Now
 
-from instances.models import DockerHost, Operation
+from instances.models import ContainerSample, DockerHost, HostSample, Operation
 from tests.fakes import make_host
 from tests.instances.worker_parts import WorkerParts
 
@@ -74,3 +74,19 @@ class HostKeepingTest(WorkerParts):
             self.process._measure()
         assert "host=one is not measured" in logged.output[0]
         assert self.faults.calls.count("sizes") == 2
+
+    def test_a_host_that_is_due_is_sampled_once(self):
+        """F30."""
+        self.provisioned()
+        for _ in range(2):
+            self.process._sample()
+        assert HostSample.objects.count() == ContainerSample.objects.count() == 1
+
+    def test_a_host_that_cannot_be_sampled_delays_no_other(self):
+        """I13."""
+        self.provisioned()
+        make_host("two")
+        self.world.machine.is_down = True
+        self.process._sample()
+        assert HostSample.objects.count() == 2
+        assert not ContainerSample.objects.exists()
