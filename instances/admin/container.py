@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from instances.admin import logs
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import as_json, as_lines, badge, link, moment
 from instances.admin.live import live
@@ -77,7 +78,7 @@ class ContainerAdmin(ReadOnlyAdmin):
     ]
 
     def sections(self, request: HttpRequest, row: Container) -> list[Section]:
-        return [live(row)]
+        return [live(row), logs.tail(row)]
 
     @admin.display(description="container", ordering="id")
     def container_link(self, row: Container) -> SafeString:

@@ -5,13 +5,23 @@ A part is a line in TABS: a word of the address, a label, and what is shown.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
-from instances.admin import backup_chart, backup_section, tables
+from instances.admin import (
+    backup_chart,
+    backup_section,
+    container_sections,
+    history,
+    logs,
+    tables,
+)
 from instances.admin.base import ConsoleAdmin, Section
 from instances.admin.live import live
 from instances.models import ServiceInstance
@@ -19,6 +29,7 @@ from instances.models import ServiceInstance
 OVERVIEW = "overview"
 URL_NAMES = "instances_serviceinstance_tab_"
 Build = Callable[[HttpRequest, ServiceInstance], list[Section]]
+Part = Callable[[HttpRequest, ServiceInstance], HttpResponse]
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,17 @@ def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    return [live(instance.container)]
+    now = live(instance.container, refresh_url=f"{tab_url(instance, 'live')}now/")
+    return [now, history.section(instance.container)]
+
+
+def _logs(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
+    wish = logs.Wish.of(request.GET)
+    return [logs.section(instance.container, wish, tab_url(instance, "logs"))]
+
+
+def _container(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
+    return container_sections.sections(instance.container)
 
 
 def _bindings(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
@@ -60,12 +81,35 @@ def _audit(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
     return [tables.audit(instance.audit.all(), **same)]
 
 
+def _now(request: HttpRequest, instance: ServiceInstance) -> HttpResponse:
+    url = f"{tab_url(instance, 'live')}now/"
+    found = live(instance.container, before=request.GET, refresh_url=url)
+    return render(request, found.template, {"content": found.content})
+
+
+def _log_part(request: HttpRequest, instance: ServiceInstance) -> HttpResponse:
+    wish = logs.Wish.of(request.GET)
+    content = logs.part(instance.container, wish, tab_url(instance, "logs"))
+    return render(request, "admin/instances/log_lines.html", {"content": content})
+
+
+def _log_file(request: HttpRequest, instance: ServiceInstance) -> HttpResponse:
+    return logs.download(request, instance.container)
+
+
+PARTS: dict[str, Part] = {
+    "live/now": _now,
+    "logs/part": _log_part,
+    "logs/file": _log_file,
+}
 TABS: list[Tab] = [
     Tab(OVERVIEW, "Overview", _overview),
     Tab("live", "Live", _live),
+    Tab("logs", "Logs", _logs),
     Tab("bindings", "Bindings", _bindings),
     Tab("backups", "Backups", _backups),
     Tab("operations", "Operations", _operations),
+    Tab("container", "Container", _container),
     Tab("audit", "Audit", _audit),
 ]
 
@@ -85,10 +129,29 @@ class Tabbed(ConsoleAdmin):
             for tab in TABS
             if tab.slug != OVERVIEW
         ]
-        return [*parts, *super().get_urls()]
+        more = [
+            path(
+                f"<uuid:object_id>/{address}/",
+                require_safe(self.admin_site.admin_view(partial(self.part_view, part))),
+                name=f"{URL_NAMES}{address.replace('/', '_')}",
+            )
+            for address, part in PARTS.items()
+        ]
+        return [*parts, *more, *super().get_urls()]
 
     def tab_view(self, request: HttpRequest, object_id: Any, tab: str) -> HttpResponse:
         return self.change_view(request, str(object_id))
+
+    def part_view(
+        self, part: Part, request: HttpRequest, object_id: Any
+    ) -> HttpResponse:
+        """What a page replaces by itself, or leads to as a file."""
+        row = self.get_object(request, str(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        return part(request, row)
 
     def change_view(
         self,

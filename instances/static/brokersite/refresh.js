@@ -3,8 +3,11 @@
 "use strict";
 
 const INTERVAL_MS = 2000;
+const bottom = (log) => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 
 async function refresh(part) {
+  // Nobody looks: nothing is asked.
+  if (document.hidden) return watch(part);
   try {
     const response = await fetch(part.dataset.refreshUrl, { redirect: "error" });
     if (!response.ok) return watch(part);
@@ -15,7 +18,12 @@ async function refresh(part) {
     for (const { id } of part.querySelectorAll("details[open]")) {
       next.querySelector(`#${id}`)?.setAttribute("open", "");
     }
+    // A log at its end stays there; one that is being read stays where it is.
+    const log = part.querySelector(".log");
+    const [top, ends] = log ? [log.scrollTop, bottom(log)] : [0, true];
     part.replaceWith(next);
+    const fresher = next.querySelector(".log");
+    if (fresher) fresher.scrollTop = ends ? fresher.scrollHeight : top;
     watch(next);
   } catch {
     watch(part);
@@ -23,7 +31,12 @@ async function refresh(part) {
 }
 
 function watch(part) {
-  if (part.dataset.refreshUrl) setTimeout(refresh, INTERVAL_MS, part);
+  if (part.dataset.refreshUrl) {
+    setTimeout(refresh, Number(part.dataset.refreshMs) || INTERVAL_MS, part);
+  }
 }
 
+document.querySelectorAll(".log").forEach((log) => {
+  log.scrollTop = log.scrollHeight;
+});
 document.querySelectorAll("[data-refresh-url]").forEach(watch);

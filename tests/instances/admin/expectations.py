@@ -105,7 +105,10 @@ PAGES = {
     "instances_serviceinstance_deprovision": Page(OPERATORS),
     **{
         f"instances_serviceinstance_tab_{slug}": Page(VIEWERS, NOBODY)
-        for slug in ("audit", "backups", "bindings", "live", "operations")
+        for slug in (
+            *("audit", "backups", "bindings", "container", "operations"),
+            *("live", "live_now", "logs", "logs_part", "logs_file"),
+        )
     },
     "instances_serviceinstance_upload_backup": Page(ADMINISTRATORS),
     "instances_serviceinstance_upgrade": Page(OPERATORS),

@@ -1,5 +1,6 @@
 """Rows for the console's tests, and a Docker host that answers from memory."""
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,14 @@ from django.test import TestCase
 from django.utils import timezone
 
 from instances import errors
-from instances.containers import ContainerStatus, ImageStatus
+from instances.containers import (
+    ContainerDetails,
+    ContainerStatus,
+    ContainerUsage,
+    ImageStatus,
+    LogLine,
+    Neighbour,
+)
 from instances.models import (
     Actor,
     AuditEvent,
@@ -35,6 +43,7 @@ PASSWORD = "canary-binding-password"
 CREDENTIALS = {"uri": "mysql://canary-credentials@db/d"}
 HASH = "canary-password-hash"
 CANARIES = ("canary-", "mysql://")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PLATFORM = Actor(kind="platform", name="cloudfoundry someone", request_id="r-1")
 
 
@@ -53,6 +62,13 @@ class ConsoleTestCase(TestCase):
         )
         counting.start()
         self.addCleanup(counting.stop)
+        self.connected = {}
+        watching = patch(
+            "instances.engines.mariadb.MariaDB.sessions",
+            side_effect=lambda endpoint: self.connected,
+        )
+        watching.start()
+        self.addCleanup(watching.stop)
         self.user = get_user_model().objects.create_superuser("olga", password="x")
         self.client.force_login(self.user)
 
@@ -87,8 +103,50 @@ class FakeDocker:
             started_at=datetime(2026, 11, 22, 8, 30, tzinfo=UTC),
         )
 
-    def logs(self, name, *, lines):
-        return self.log
+    def log_lines(self, name, *, lines, since=None):
+        self.find(name)
+        at = datetime(2026, 11, 22, 8, 31, tzinfo=UTC)
+        texts = CONTROL.sub("", self.log).splitlines()[-lines:]
+        return [LogLine(at, "stdout", text) for text in texts]
+
+    def usage(self, names, *, limit_s):
+        self.find(names[0])
+        counters = dict.fromkeys(
+            ("received_bytes", "sent_bytes", "read_bytes", "written_bytes"), 4096
+        )
+        usage = ContainerUsage(
+            at=timezone.now(),
+            cpu_ms=1500,
+            memory_bytes=90 * 2**20,
+            processes=12,
+            **counters,
+        )
+        return dict.fromkeys(names, usage)
+
+    def processes(self, name):
+        self.find(name)
+        return [{"PID": "1", "CMD": self.log.strip()}]
+
+    def details(self, name):
+        made = Container.objects.get(pk=name.removeprefix("brokersite-"))
+        return ContainerDetails(
+            image=self.find(name).image,
+            image_id="sha256:0123",
+            memory_mb=256,
+            cpus=1.0,
+            pids=200,
+            ports=(("10.0.0.5", made.port, 3306),),
+            restarts=True,
+            mounts=(),
+            environment={"PATH": "/usr/bin", "VERIFIER": None, "SAID": self.log},
+            networks=("brokersite",),
+        )
+
+    def neighbours(self, *, broker_id):
+        self.find("")
+        ours = [row.name for row in Container.objects.defer("admin_secret")]
+        found = [Neighbour(name, "m:10", "running", "Up", True) for name in ours]
+        return [*found, Neighbour("stranger", self.log, "exited", "Exited", False)]
 
     def list(self, *, broker_id):
         """Each of our containers, made of an image called sha256:old."""
