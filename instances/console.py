@@ -55,10 +55,14 @@ class Console(AdminSite):
     ) -> Any:
         # Importing instances.admin registers its pages with this site: not before
         # the site is there.
-        from instances.admin.attention import needs_a_person
+        from instances.admin import attention, overview
         from instances.admin.glance import glance
 
-        context = {"glance": glance(), "attention": needs_a_person()}
+        context = {
+            "attention": attention.needs_a_person(),
+            "overview": overview.sections(),
+            "glance": glance(),
+        }
         return super().index(request, {**context, **(extra_context or {})})
 
     def get_app_list(

@@ -44,13 +44,18 @@ def table(
     *,
     empty: str,
     all_url: str = "",
+    more: tuple[str, str] | None = None,
 ) -> Section:
-    """Rows of cells; the address of the whole list if the rows may be some of it."""
+    """Rows of cells; the address of the whole list if the rows may be some of it.
+
+    `more` is the address and the label of a link that is there even without rows.
+    """
     content = {
         "headers": headers,
         "rows": list(rows),
         "empty": empty,
         "all_url": all_url,
+        "more": more,
     }
     return Section(title, "admin/instances/section_table.html", content)
 

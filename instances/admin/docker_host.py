@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from instances import certificates
 from instances.admin import (
     host_connection,
+    host_containers,
     host_disk,
     host_images,
     placement,
@@ -135,7 +136,8 @@ class DockerHostAdmin(ConsoleAdmin):
             self.admin_site.admin_view(self.placement_view),
             name=placement.URL_NAME,
         )
-        more = [*host_connection.urls(self), *host_images.urls(self)]
+        parts = (host_connection, host_containers, host_images)
+        more = [url for part in parts for url in part.urls(self)]
         return [dry_run, *more, *super().get_urls()]
 
     def placement_view(self, request: HttpRequest) -> HttpResponse:

@@ -17,10 +17,12 @@ from django.views.decorators.http import require_safe
 from instances.admin import (
     backup_chart,
     backup_section,
+    bindings,
     container_sections,
     history,
     logs,
     tables,
+    timelines,
 )
 from instances.admin.base import ConsoleAdmin, Section
 from instances.admin.live import live
@@ -64,7 +66,7 @@ def _container(request: HttpRequest, instance: ServiceInstance) -> list[Section]
 
 
 def _bindings(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    return [tables.bindings(instance)]
+    return [bindings.section(instance)]
 
 
 def _backups(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
@@ -72,8 +74,7 @@ def _backups(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
 
 
 def _operations(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    same = {"instance__id__exact": instance.pk}
-    return [tables.operations(instance.operations.all(), **same)]
+    return timelines.sections(instance)
 
 
 def _audit(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

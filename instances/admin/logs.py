@@ -60,7 +60,7 @@ class Wish:
         )
 
     def query(self) -> str:
-        fields = {
+        fields: dict[str, str | int] = {
             "lines": self.lines,
             "text": self.text,
             "since": self.since,

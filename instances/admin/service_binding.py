@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin import sharing, tables
+from instances.admin import bindings, names, sharing, tables
 from instances.admin.base import ReadOnlyAdmin, Section
-from instances.admin.html import as_json, badge, isolated, link, moment, whole
+from instances.admin.html import as_json, badge, link, moment, whole
 from instances.models import ServiceBinding
 
 
@@ -34,6 +34,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
                     "instance_link",
                     "whole_app",
                     "user",
+                    "connected",
                     "created",
                     "renew",
                     "expires",
@@ -67,15 +68,19 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="app", ordering="app_guid")
     def app(self, row: ServiceBinding) -> SafeString:
-        return isolated(row.app_guid)
+        return names.with_guid(names.app(row), row.app_guid)
 
     @admin.display(description="GUID")
     def whole_guid(self, row: ServiceBinding) -> SafeString:
         return whole(row.guid)
 
-    @admin.display(description="app GUID")
+    @admin.display(description="app")
     def whole_app(self, row: ServiceBinding) -> SafeString:
-        return whole(row.app_guid)
+        return names.whole_with_guid(names.app(row), row.app_guid)
+
+    @admin.display(description="last seen connected")
+    def connected(self, row: ServiceBinding) -> SafeString:
+        return bindings.connected(row)
 
     @admin.display(description="database user")
     def user(self, row: ServiceBinding) -> str:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import backup_section, behind, disk, sharing
+from instances.admin import backup_section, behind, disk, names, sharing
 from instances.admin.base import ReadOnlyAdmin, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -16,7 +16,6 @@ from instances.admin.html import (
     badge,
     change_url,
     count_link,
-    isolated,
     link,
     moment,
     shorten,
@@ -170,19 +169,19 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
 
     @admin.display(description="space", ordering="space_guid")
     def space(self, row: ServiceInstance) -> SafeString:
-        return isolated(row.space_guid, longest=9)
+        return names.with_guid(names.space(row), row.space_guid)
 
     @admin.display(description="GUID")
     def whole_guid(self, row: ServiceInstance) -> SafeString:
         return whole(row.guid)
 
-    @admin.display(description="organization GUID")
+    @admin.display(description="organization")
     def organization(self, row: ServiceInstance) -> SafeString:
-        return whole(row.organization_guid)
+        return names.whole_with_guid(names.organization(row), row.organization_guid)
 
-    @admin.display(description="space GUID")
+    @admin.display(description="space")
     def whole_space(self, row: ServiceInstance) -> SafeString:
-        return whole(row.space_guid)
+        return names.whole_with_guid(names.space(row), row.space_guid)
 
     @admin.display(description="began with")
     def began_with(self, row: ServiceInstance) -> SafeString:

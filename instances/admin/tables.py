@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.safestring import SafeString
 
-from instances.admin import sharing
+from instances.admin import host_containers
 from instances.admin.base import Section, secret_columns, table
 from instances.admin.html import NOTHING, badge, isolated, link, list_url, moment, span
 from instances.models import (
@@ -13,8 +14,6 @@ from instances.models import (
     Container,
     DockerHost,
     Operation,
-    ServiceBinding,
-    ServiceInstance,
 )
 
 MOST_ROWS = 20
@@ -27,8 +26,8 @@ def operations(rows: QuerySet[Operation], **filters: Any) -> Section:
         ("Operation", "State", "Recorded (UTC)", "Took", "Asked for by", "Error"),
         (
             (
-                link(row, row.get_kind_display()),
-                badge(row.state, row.get_state_display()),
+                named(row),
+                state(row),
                 moment(row.created_at),
                 took(row),
                 isolated(row.requested_by),
@@ -36,9 +35,18 @@ def operations(rows: QuerySet[Operation], **filters: Any) -> Section:
             )
             for row in rows[:MOST_ROWS]
         ),
-        empty="No operation has been recorded.",
+        empty="No operation has been recorded: each provision, bind, update and "
+        "backup will be here, with its steps.",
         all_url=list_url(Operation, **filters),
     )
+
+
+def named(operation: Operation) -> SafeString:
+    return link(operation, operation.get_kind_display())
+
+
+def state(operation: Operation) -> SafeString:
+    return badge(operation.state, operation.get_state_display())
 
 
 def took(operation: Operation) -> str:
@@ -48,39 +56,21 @@ def took(operation: Operation) -> str:
     return span(operation.finished_at - operation.started_at)
 
 
-def bindings(instance: ServiceInstance) -> Section:
-    rows = _without_secrets(instance.bindings.all())
-    return table(
-        "Service bindings",
-        ("Binding", "State", "App", "Database user", "Created (UTC)"),
-        (
-            (
-                link(row),
-                badge(row.state, row.get_state_display()),
-                isolated(row.app_guid),
-                sharing.user(instance, row.username),
-                moment(row.created_at),
-            )
-            for row in rows[:MOST_ROWS]
-        ),
-        empty="No app is bound to this service instance.",
-        all_url=list_url(ServiceBinding, instance__id__exact=instance.pk),
-    )
-
-
 def audit(rows: QuerySet[AuditEvent], **filters: Any) -> Section:
     return table(
         "Audit",
-        ("When (UTC)", "Who", "What"),
+        ("When (UTC)", "Who", "What", "Request"),
         (
             (
                 moment(row.at),
                 isolated(f"{row.actor_kind} {row.actor_name}"),
                 link(row, row.action),
+                isolated(row.request_id, longest=24),
             )
             for row in rows[:MOST_ROWS]
         ),
-        empty="Nobody has asked for anything yet.",
+        empty="Nobody has asked for anything yet: each wish of the platform and of "
+        "operators will be here.",
         all_url=list_url(AuditEvent, **filters),
     )
 
@@ -93,8 +83,10 @@ def containers(host: DockerHost) -> Section:
         "Containers",
         ("Container", "State", "Port", "Memory (MiB)", "Service instance", "Image"),
         _container_rows(rows[:MOST_ROWS]),
-        empty="No container of this broker is on the host.",
+        empty="No container of this broker is on the host: the next service instance "
+        "that is placed here gets the first one.",
         all_url=list_url(Container, host__id__exact=host.pk),
+        more=(host_containers.url(host), "What Docker has there, strangers' included"),
     )
 
 
@@ -108,7 +100,3 @@ def _container_rows(rows: Iterable[Container]) -> Iterable[tuple[object, ...]]:
             link(getattr(row, "instance", None)),
             row.image,
         )
-
-
-def _without_secrets(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.defer(*secret_columns(rows.model))

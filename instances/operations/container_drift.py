@@ -26,18 +26,17 @@ def differences(container: Container, details: ContainerDetails) -> Iterator[str
     spec = hosts.spec(container)
     if spec.image not in (details.image, details.image_id):
         yield f"Its image is {details.image}; the row says {spec.image}."
-    for name, has, says in (
+    for name, limit, wanted in (
         ("memory (MiB)", details.memory_mb, spec.memory_mb),
         ("CPUs", round(details.cpus, 2), round(spec.cpus, 2)),
         ("processes", details.pids, spec.pids),
     ):
-        if has != says:
-            yield f"Its limit of {name} is {has or 'none'}; the row says {says}."
-    wanted = (spec.publish_address, spec.publish_port, spec.port)
-    if details.ports != (wanted,):
-        has_ports = ", ".join(f"{row[0]}:{row[1]}→{row[2]}" for row in details.ports)
-        says = f"{wanted[0]}:{wanted[1]}→{wanted[2]}"
-        yield f"It publishes {has_ports or 'no port'}; the row says {says}."
+        if limit != wanted:
+            yield f"Its limit of {name} is {limit or 'none'}; the row says {wanted}."
+    says = f"{spec.publish_address}:{spec.publish_port} → {spec.port}"
+    has = ", ".join(f"{address}:{port} → {to}" for address, port, to in details.ports)
+    if has != says:
+        yield f"It publishes {has or 'no port'}; the row says {says}."
     if not details.restarts and container.disk_state != container.DiskState.STOPPED:
         yield "Docker does not start it again after a restart of the host."
     yield from _mounted(container, details)

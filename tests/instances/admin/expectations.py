@@ -97,6 +97,7 @@ PAGES = {
     "instances_catalog_preview": Page(VIEWERS),
     "instances_dockerhost_accept": Page(ADMINISTRATORS),
     "instances_dockerhost_check": Page(OPERATORS),
+    "instances_dockerhost_containers": Page(VIEWERS, NOBODY),
     "instances_dockerhost_images": Page(VIEWERS),
     "instances_dockerhost_placement": Page(VIEWERS),
     "instances_dockerhost_prestage": Page(OPERATORS),
