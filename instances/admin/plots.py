@@ -106,10 +106,12 @@ def _lines(
     points: Sequence[Point], frame: Frame, y: Callable[[float], float]
 ) -> Iterator[str]:
     """A line for each stretch without a gap."""
+    # Neighbours that thinning has left may be two of its slots apart.
+    gap = max(frame.gap, 2.1 * (frame.until - frame.since) / MOST_POINTS)
     line: list[str] = []
     before: datetime | None = None
     for at, value in points:
-        if before is not None and at - before > frame.gap and line:
+        if before is not None and at - before > gap and line:
             yield _line(line)
             line = []
         line.append(f"{frame.x(at)},{y(value)}")
