@@ -39,7 +39,7 @@ def column(row: ServiceInstance) -> SafeString:
         return NOTHING
     state = DiskState(row.container.disk_state)
     mark = badge(state, state.label, tone=TONES[state]) if state in TONES else ""
-    return format_html("{}<br>{}", _use(row.container), mark)
+    return format_html("{}<br>{}", use(row.container), mark)
 
 
 def explanation(row: ServiceInstance) -> SafeString:
@@ -48,7 +48,7 @@ def explanation(row: ServiceInstance) -> SafeString:
     if made is None or made.disk_bytes is None:
         return NOTHING
     state = DiskState(made.disk_state)
-    text = format_html("{}, measured {}", _use(made), moment(made.disk_measured_at))
+    text = format_html("{}, measured {}", use(made), moment(made.disk_measured_at))
     if state in TONES:
         mark = badge(state, state.label, tone=TONES[state])
         text = format_html("{}<br>{} {}", text, mark, CONSEQUENCES[state])
@@ -61,7 +61,7 @@ def explanation(row: ServiceInstance) -> SafeString:
     return text
 
 
-def _use(container: Container) -> str:
+def use(container: Container) -> str:
     limit = f" of {container.disk_mb}" if container.disk_mb else ""
     return f"{container.disk_used_mb}{limit} MiB"
 

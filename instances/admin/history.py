@@ -13,6 +13,8 @@ SHOWN = timedelta(days=1)
 GAP = timedelta(minutes=12)
 """More than there is between samples where a host has very many containers."""
 MIB = 2**20
+NONE = "None was counted. Some kernels do not count what goes to disk."
+NOTHING_YET = "Nothing was measured in this time."
 Samples = Sequence[ContainerSample]
 
 
@@ -50,7 +52,9 @@ def plots_of(container: Container) -> Iterator[Plot]:
         ("Read from disk", "read_bytes"),
         ("Written to disk", "written_bytes"),
     ):
-        yield plot(title, _rate(samples, column), frame, speed)
+        is_counted = any(getattr(row, column) for row in samples)
+        points = _rate(samples, column) if is_counted or not samples else ()
+        yield plot(title, points, frame, speed, empty=NONE if samples else NOTHING_YET)
 
 
 def _values(

@@ -20,6 +20,7 @@ from instances.admin import (
     bindings,
     container_sections,
     history,
+    instance_glance,
     logs,
     tables,
     timelines,
@@ -48,7 +49,7 @@ def tab_url(instance: ServiceInstance, slug: str) -> str:
 
 
 def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    return []
+    return [instance_glance.section(instance)]
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

@@ -114,6 +114,8 @@ def _speeds(
         grown = reading[name] - former.get(name, reading[name])
         if passed <= 0 or grown < 0:
             yield label, NOTHING
+        elif not reading[name]:
+            yield label, "none counted"
         elif name == "cpu_ms":
             yield label, f"{percent(grown / passed / 10)} of one processor"
         else:

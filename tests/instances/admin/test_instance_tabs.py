@@ -10,7 +10,7 @@ from django.utils import timezone
 from instances.admin.html import change_url, list_url
 from instances.admin.instance_tabs import TABS, tab_url
 from instances.engines import get_engine
-from instances.models import Container, ServiceBinding, ServiceInstance
+from instances.models import Container, ContainerSample, ServiceBinding, ServiceInstance
 from instances.operations import container_drift
 from tests.instances.admin import rows
 from tests.instances.admin.rows import ConsoleTestCase
@@ -76,6 +76,34 @@ class Names(TabsTestCase):
         for odd in ([], {"app_annotations": 3}, {"app_annotations": {"a/name": {}}}):
             ServiceBinding.objects.update(bind_resource=odd)
             assert "app-of-binding-0" in self.tab("bindings")
+
+
+class Overview(TabsTestCase):
+    def test_has_it_all_in_one_glance(self):
+        Container.objects.update(disk_bytes=2**28, disk_mb=1024)
+        counters = dict.fromkeys(
+            (
+                *("cpu_ms", "received_bytes", "sent_bytes", "read_bytes"),
+                *("written_bytes", "processes"),
+            ),
+            0,
+        )
+        ContainerSample.objects.create(
+            container=self.container,
+            at=timezone.now(),
+            memory_bytes=128 * 2**20,
+            connections=4,
+            **counters,
+        )
+        backup = rows.make_backup(self.instance)
+        text = self.tab("overview").split("At a glance")[1].split("<fieldset")[0]
+        assert "128 MiB of 256 MiB" in text and "256 of 1024 MiB" in text
+        assert change_url(backup) in text
+        assert re.search(r"Connections</dt> <dd> 4 </dd>", text)
+
+    def test_of_one_without_anything_says_so(self):
+        text = self.tab("overview")
+        assert re.search(r"Latest verified backup</dt> <dd> none </dd>", text)
 
 
 class Bindings(TabsTestCase):
