@@ -29,6 +29,8 @@ MEASURE_INTERVAL = timedelta(seconds=60)
 SAMPLE_INTERVAL = timedelta(seconds=60)
 THIN_INTERVAL_S = 60.0
 HEALTH_INTERVAL_S = 5.0
+TROUBLED_INTERVAL_S = 1.0
+"""Of one that is down: what it owes is to be paid soon after it is back (F71)."""
 HEALTH_LIMIT_S = 5
 HOUSEKEEPING_LIMITS = 6
 """Times WATCHDOG_S for what may go on over many containers and images."""
@@ -75,7 +77,8 @@ class HostKeeping:
     def _look_after(self, host: DockerHost) -> None:
         """See every few seconds that it answers: each process for itself."""
         if time.monotonic() >= self._health_at.get(host.pk, 0.0):
-            self._health_at[host.pk] = time.monotonic() + HEALTH_INTERVAL_S
+            pause_s = TROUBLED_INTERVAL_S if host.problem else HEALTH_INTERVAL_S
+            self._health_at[host.pk] = time.monotonic() + pause_s
             self._apart(("health", host.pk), partial(self._check, host))
 
     def _check(self, host: DockerHost) -> None:

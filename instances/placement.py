@@ -45,6 +45,8 @@ class Room:
         missing = set(plan.host_labels.split()) - set(self.host.labels.split())
         if self.host.is_quarantined:
             return "another Docker Engine answers there"
+        if self.host.is_braked:
+            return "much of what was there is missing"
         if self.host.state != DockerHost.State.ACTIVE:
             return self.host.get_state_display()
         if missing:

@@ -10,11 +10,13 @@ from instances.containers.base import (
     BACKUP_LABEL,
     BROKER_LABEL,
     CONTAINER_LABEL,
+    SCRATCH_LABEL,
     ContainerHost,
     ContainerSpec,
     ContainerStatus,
     HostDescription,
     HostNetwork,
+    Limits,
 )
 from instances.containers.breaker import breaker_of
 from instances.containers.docker import DockerContainerHost
@@ -41,6 +43,7 @@ __all__ = [
     "CONTAINER_LABEL",
     "MOST_LAYERS",
     "SCHEMES",
+    "SCRATCH_LABEL",
     "SOURCE_LABEL",
     "VERSION_LABEL",
     "Access",
@@ -55,6 +58,7 @@ __all__ = [
     "ImageBuild",
     "ImageStatus",
     "ImageStore",
+    "Limits",
     "LogLine",
     "Neighbour",
     "RegistryLogin",

@@ -12,6 +12,8 @@ from instances.containers.watching import Watching
 CONTAINER_LABEL = "brokersite.container"
 BROKER_LABEL = "brokersite.broker"
 BACKUP_LABEL = "brokersite.backup"
+SCRATCH_LABEL = "brokersite.scratch"
+"""On throw-away containers: no database was ever in use there."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What Docker holds a container to, and whether it starts it again."""
+
+    memory_mb: int
+    cpus: float
+    pids: int
+    restarts: bool
+
+
+@dataclass(frozen=True)
 class ContainerStatus:
     """A container as the host sees it."""
 
@@ -60,6 +72,11 @@ class ContainerStatus:
     started_at: datetime | None = None
     mounts: tuple[str, ...] = ()
     """Folders inside that are not of its own layer; only find() says."""
+    ports: tuple[int, ...] = ()
+    """On which it publishes; list() only says it of one that runs."""
+    created_at: datetime | None = None
+    limits: Limits | None = None
+    """Only find() says."""
 
     @property
     def is_running(self) -> bool:
@@ -146,6 +163,9 @@ class ContainerHost(ImageTransfers, Watching, Protocol):
 
     def list(self, *, broker_id: str) -> list[ContainerStatus]:
         """The containers of this broker, running or not."""
+
+    def leftovers(self, *, broker_id: str) -> tuple[str, ...]:
+        """Volumes and networks with this broker's label: `volume NAME`."""
 
     def sizes(self, *, broker_id: str) -> dict[str, int]:
         """Bytes that each container of this broker has written to its own layer.

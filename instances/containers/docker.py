@@ -2,9 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any
 
 import docker
@@ -14,10 +12,8 @@ from docker.types import LogConfig
 from instances import errors
 from instances.containers.access import Access
 from instances.containers.base import (
-    BROKER_LABEL,
     CONTAINER_LABEL,
     ContainerSpec,
-    ContainerStatus,
 )
 from instances.containers.docker_api import CHANGE_LIMIT_S, SHORT_S, lend
 from instances.containers.docker_archives import DockerArchives
@@ -25,6 +21,7 @@ from instances.containers.docker_commits import DockerCommits
 from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
 from instances.containers.docker_network import DockerDescriptions
+from instances.containers.docker_statuses import DockerStatuses, inspect, moment
 from instances.containers.docker_transfers import DockerTransfers
 from instances.containers.docker_watching import DockerWatching
 
@@ -49,6 +46,7 @@ class DockerContainerHost(
     DockerDisk,
     DockerTransfers,
     DockerWatching,
+    DockerStatuses,
 ):
     """A Docker Engine behind unix://, tcp:// or ssh://."""
 
@@ -74,7 +72,7 @@ class DockerContainerHost(
 
     def _keep_or_replace(self, api: docker.APIClient, spec: ContainerSpec) -> None:
         """A former try, or a lost answer, has left a container with this name."""
-        found = _inspect(api, spec.name)
+        found = inspect(api, spec.name)
         if found is None:
             raise errors.HostUnreachable(detail=f"{spec.name} came and went")
         labels = found["Config"]["Labels"] or {}
@@ -154,57 +152,6 @@ class DockerContainerHost(
         if not response.ok:
             raise errors.HostRefused(detail=response.text)
 
-    def find(self, name: str) -> ContainerStatus | None:
-        with self._api() as api:
-            found = _inspect(api, name)
-        if found is None:
-            return None
-        state = found["State"]
-        return ContainerStatus(
-            name=found["Name"].lstrip("/"),
-            state=state["Status"],
-            image=found["Config"]["Image"],
-            labels=found["Config"]["Labels"] or {},
-            image_id=found["Image"],
-            exit_code=state["ExitCode"],
-            out_of_memory=state["OOMKilled"],
-            started_at=_moment(state["StartedAt"]),
-            mounts=_mounts(found),
-        )
-
-    def list(self, *, broker_id: str) -> list[ContainerStatus]:
-        # Not docker-py's containers.list(): it inspects each one, and a wedged
-        # container hangs the inspect (FAILURES F46).
-        with self._api() as api:
-            rows = api.containers(
-                all=True, filters={"label": f"{BROKER_LABEL}={broker_id}"}
-            )
-        return [
-            ContainerStatus(
-                name=row["Names"][0].lstrip("/"),
-                state=row["State"],
-                image=row["Image"],
-                labels=row["Labels"] or {},
-                image_id=row["ImageID"],
-            )
-            for row in rows
-            if row["Names"]
-        ]
-
-    def sizes(self, *, broker_id: str) -> dict[str, int]:
-        with self._api() as api:
-            rows = api.containers(
-                all=True,
-                size=True,
-                filters={"label": f"{BROKER_LABEL}={broker_id}"},
-            )
-        # Docker leaves out a size of nothing.
-        return {
-            row["Names"][0].lstrip("/"): row.get("SizeRw", 0)
-            for row in rows
-            if row["Names"]
-        }
-
     def remove(self, name: str) -> None:
         self._remove(name, even_started=True)
 
@@ -215,8 +162,8 @@ class DockerContainerHost(
         """Whether it is gone."""
         deadline = time.monotonic() + REMOVAL_LIMIT_S
         with self._changing() as api:
-            while (found := _inspect(api, name)) is not None:
-                if not even_started and _moment(found["State"]["StartedAt"]):
+            while (found := inspect(api, name)) is not None:
+                if not even_started and moment(found["State"]["StartedAt"]):
                     return False
                 if time.monotonic() > deadline:
                     raise errors.HostUnreachable(detail=f"{name} does not go away")
@@ -245,19 +192,6 @@ class DockerContainerHost(
 
     def _changing(self) -> AbstractContextManager[docker.APIClient]:
         return lend(self._access, timeout_s=max(self._timeout_s, CHANGE_LIMIT_S))
-
-
-def _inspect(api: docker.APIClient, name: str) -> Mapping[str, Any] | None:
-    try:
-        return api.inspect_container(name)  # type: ignore[no-any-return]
-    except NotFound:
-        return None
-
-
-def _mounts(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a commit leaves out: volumes, binds and tmpfs (DOCKER-LIMITS 6)."""
-    tmpfs = found["HostConfig"].get("Tmpfs") or {}
-    return (*(row["Destination"] for row in found["Mounts"]), *tmpfs)
 
 
 def _create_arguments(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
@@ -291,9 +225,3 @@ def _network(spec: ContainerSpec) -> dict[str, Any]:
         return {"network_mode": "none"}
     published = {spec.port: (spec.publish_address, spec.publish_port)}
     return {"port_bindings": published, "network_mode": NETWORK}
-
-
-def _moment(text: str) -> datetime | None:
-    """Docker's nanosecond time; its zero is year 1."""
-    moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00"))
-    return moment if moment.year > 1 else None

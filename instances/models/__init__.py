@@ -7,6 +7,8 @@ from instances.models.backup_override import BackupOverride
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
+from instances.models.evidence import Evidence
+from instances.models.finding import Finding
 from instances.models.host_image import HostImage
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
@@ -27,6 +29,8 @@ __all__ = [
     "Container",
     "ContainerSample",
     "DockerHost",
+    "Evidence",
+    "Finding",
     "HostImage",
     "HostSample",
     "Kind",

@@ -101,6 +101,8 @@ class Container(StatefulModel, DiskUse):
     """Why on that host, for whoever has just placed it; it is not stored here."""
     created_at = models.DateTimeField(auto_now_add=True)
     gone_at = models.DateTimeField(null=True, editable=False)
+    lost_at = models.DateTimeField("lost since", null=True, editable=False)
+    """When it was found that Docker has it no more, and nobody has removed it."""
 
     objects = ContainerQuerySet.as_manager()
 
@@ -128,6 +130,16 @@ class Container(StatefulModel, DiskUse):
         rows = Container.objects.filter(pk=self.pk).exclude(state=ContainerState.GONE)
         if rows.update(state=ContainerState.RETIRING):
             self.state = ContainerState.RETIRING
+
+    def lose(self) -> bool:
+        """Mark one in use as lost; whether that is new."""
+        rows = Container.objects.filter(pk=self.pk, state=ContainerState.IN_USE)
+        return bool(rows.filter(lost_at=None).update(lost_at=Now()))
+
+    def reappear(self) -> bool:
+        """Take the mark away; whether there was one."""
+        rows = Container.objects.filter(pk=self.pk, lost_at__isnull=False)
+        return bool(rows.update(lost_at=None))
 
     def dismiss(self) -> bool:
         """Retire a standby, unless an instance has got it meanwhile."""
@@ -205,6 +217,7 @@ _READY = Prepared(
             engine=F("plan__offering__engine"),
             host__state=DockerHost.State.ACTIVE,
             host__problem="",
+            host__braked_at=None,
             **{name: F(f"plan__{name}") for name in MADE_WITH},
         )
         .select_related("host", "lease")

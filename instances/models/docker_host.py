@@ -15,6 +15,7 @@ from django.utils import timezone
 from instances import certificates, errors
 from instances.addresses import REFUSAL, SHAPE, is_address, is_insecure
 from instances.encryption import EncryptedTextField
+from instances.models.brake import Brake
 
 REST = timedelta(seconds=60)
 """A released port rests: a late `create` may still claim it (FAILURES F112)."""
@@ -51,7 +52,7 @@ def check_labels(text: str) -> None:
         )
 
 
-class DockerHost(models.Model):
+class DockerHost(Brake):
     """One Docker Engine and the address at which its databases are reached."""
 
     State = HostState
@@ -132,6 +133,7 @@ class DockerHost(models.Model):
         permissions = [
             ("check_dockerhost", "Can test connection of Docker host"),
             ("prestage_dockerhost", "Can prestage images on Docker host"),
+            ("reconcile_dockerhost", "Can settle what is found on Docker host"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -158,7 +160,8 @@ class DockerHost(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether it takes new databases, if it has room."""
-        return self.state == HostState.ACTIVE and not self.is_quarantined
+        is_doubtful = self.is_quarantined or self.is_braked
+        return self.state == HostState.ACTIVE and not is_doubtful
 
     @property
     def expires_at(self) -> datetime | None:

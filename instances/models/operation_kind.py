@@ -13,11 +13,13 @@ class Kind(models.TextChoices):
     UPLOAD = "upload"
     EXPIRE = "expire"
     DEPROVISION = "deprovision"
+    RECREATE_USER = "recreate_user", "re-create user"
+    ADOPT = "adopt"
 
 
 EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
-    Kind.DEPROVISION,
+    *(Kind.ADOPT, Kind.DEPROVISION),
 )
 """One at a time per service instance. Others are per binding, if they have one."""
 WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)

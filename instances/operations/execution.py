@@ -17,6 +17,7 @@ from instances.operations import (
     deprovision,
     expire,
     provision,
+    recreate_user,
     restore,
     unbind,
     update,
@@ -35,6 +36,7 @@ VERBS: dict[str, Verb] = {
     Kind.RESTORE: restore.VERB,
     Kind.UPLOAD: upload.VERB,
     Kind.EXPIRE: expire.VERB,
+    Kind.RECREATE_USER: recreate_user.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0

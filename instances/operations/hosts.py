@@ -72,7 +72,9 @@ def script_spec(
 
 def unreachable_spec(container: Container) -> ContainerSpec:
     """A throw-away container: no port, no network, and never started twice."""
-    return replace(_spec(container), publish_port=None, restarts=False)
+    spec = _spec(container)
+    labels = {**spec.labels, containers.SCRATCH_LABEL: "1"}
+    return replace(spec, publish_port=None, restarts=False, labels=labels)
 
 
 def _spec(container: Container) -> ContainerSpec:

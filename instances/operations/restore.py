@@ -53,7 +53,7 @@ def find(instance: ServiceInstance, wanted: str) -> Backup:
 
 @transactions.repeated
 def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
-    """Record the wish; is_safe: with a backup of now first.
+    """Record the wish; is_safe: with a backup of now first, if it is not lost.
 
     Raise InvalidRequest, ConcurrencyError.
     """
@@ -68,7 +68,8 @@ def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
         operation = Operation.objects.enqueue(
             Kind.RESTORE, instance, actor=actor, request={"backup": str(backup.pk)}
         )
-        if is_safe:
+        # Of one that is lost there is nothing to be had.
+        if is_safe and instance.container and instance.container.lost_at is None:
             back_up.record(operation, trigger=Trigger.RESTORE)
         return operation
 

@@ -160,8 +160,13 @@ def _started(
 
 
 def stop(work: Work, former: Container) -> None:
+    """One that is lost is stopped for good."""
     work.step(STOPPING)
-    hosts.connect(former.host).stop(former.name, limit_s=STOP_LIMIT_S)
+    try:
+        hosts.connect(former.host).stop(former.name, limit_s=STOP_LIMIT_S)
+    except errors.ContainerFailed:
+        if not hosts.is_absent(former):
+            raise
 
 
 def _recorded(

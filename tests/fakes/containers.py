@@ -17,6 +17,7 @@ from instances.containers import (
     ContainerStatus,
     HostDescription,
     HostNetwork,
+    Limits,
 )
 from instances.engines import exports
 from instances.engines.mariadb import MariaDB
@@ -197,15 +198,26 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers, MemoryWatching):
     @counted
     def find(self, name: str) -> ContainerStatus | None:
         container = self.machine.containers.get(name)
-        return None if container is None else _status(container)
+        if container is None:
+            return None
+        spec = container.spec
+        limits = Limits(spec.memory_mb, spec.cpus, spec.pids, container.restarts)
+        ports = tuple(filter(None, [spec.publish_port]))
+        return replace(_status(container), limits=limits, ports=ports)
 
     @counted
     def list(self, *, broker_id: str) -> list[ContainerStatus]:
+        if self.machine.is_forgetful:
+            return []
         return [
             _status(container)
             for container in self.machine.containers.values()
             if container.spec.labels.get(BROKER_LABEL) == broker_id
         ]
+
+    @counted
+    def leftovers(self, *, broker_id: str) -> tuple[str, ...]:
+        return tuple(self.machine.leftovers)
 
     @counted
     def sizes(self, *, broker_id: str) -> dict[str, int]:
@@ -257,4 +269,8 @@ def _status(container: FakeContainer) -> ContainerStatus:
         exit_code=container.exit_code,
         started_at=container.started_at,
         mounts=container.mounts,
+        ports=tuple(filter(None, [container.spec.publish_port]))
+        if container.state == "running"
+        else (),
+        created_at=container.created_at,
     )

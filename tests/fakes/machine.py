@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from instances.containers import ContainerSpec, ImageBuild
 from instances.engines.mariadb import MariaDB
 from tests.fakes.commits import FakeImage
@@ -24,6 +26,7 @@ class FakeContainer:
     image_id: str = ""
     exit_code: int = 0
     started_at: datetime | None = None
+    created_at: datetime = field(default_factory=timezone.now)
     log: str = ""
     # What the engine keeps inside; it goes with the container.
     databases: dict[str, list[str]] = field(default_factory=dict)
@@ -84,6 +87,10 @@ class Machine:
     ephemeral_ports: tuple[int, int] = (32768, 60999)
     free_bytes: int | None = 100 * 2**30
     """None: its images cannot tell."""
+    leftovers: list[str] = field(default_factory=list)
+    """Volumes and networks with the broker's label."""
+    is_forgetful: bool = False
+    """It lists no container (FAILURES F31)."""
     saving: int = 0
     """How many images are being read."""
 

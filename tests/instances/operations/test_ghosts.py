@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from unittest import mock
 
+from django.utils import timezone
+
 from instances import errors
 from instances.engines import User, new_secret
-from instances.models import Container, Kind, Operation, ServiceInstance
+from instances.models import Finding, Kind, Operation, ServiceBinding, ServiceInstance
 from instances.operations import ghosts, hosts, swap
 from instances.operations.execution import run
 from instances.operations.reconcile import reconcile
-from tests.fakes import AFTER, BEFORE
+from tests.fakes import AFTER, BEFORE, claim, drain
 from tests.instances.base import ACTOR, DomainTestCase
 
 
@@ -20,7 +22,7 @@ class SweepTest(DomainTestCase):
         self.binding = self.bound(self.instance)
 
     def sweep(self) -> None:
-        ghosts.sweep(Container.objects.get(instance=self.instance))
+        reconcile(self.host, is_full=True)
 
     def users(self) -> list[str]:
         return self.world.users_of(self.instance)
@@ -47,6 +49,40 @@ class SweepTest(DomainTestCase):
         self.sweep()
         assert self.users() == []
 
+    def test_one_that_is_missing_is_made_again_with_its_password(self):
+        """I4, I6: somebody has dropped it by hand."""
+        self.world.container_of(self.instance).users.clear()
+        self.sweep()
+        assert self.users() == []
+        drain()
+        assert self.users() == [self.binding.username]
+        self.log_in(self.binding)
+        assert self.instance.operations.first().kind == "recreate_user"
+        self.sweep()
+        assert not Finding.objects.exists()
+
+    def test_an_unbind_overtakes_one_that_is_made_again(self):
+        """I5, F68: the late create is undone."""
+        self.world.container_of(self.instance).users.clear()
+        self.sweep()
+        operation = claim(Operation.objects.get(kind="recreate_user"))
+        unbinds = []
+        self.faults.on(
+            "create_user", lambda: unbinds.append(self.accept_unbind(self.instance))
+        )
+        run(operation)
+        for unbind in unbinds:
+            run(unbind)
+        assert self.users() == []
+        operation.refresh_from_db()
+        assert operation.state == "cancelled"
+
+    def test_one_that_has_expired_is_not_made_again(self):
+        ServiceBinding.objects.update(expires_at=timezone.now())
+        self.world.container_of(self.instance).users.clear()
+        self.sweep()
+        assert not Operation.objects.filter(kind="recreate_user").exists()
+
     def test_a_mark_goes_with_its_swap(self):
         self.mark(ended=True)
         self.sweep()
@@ -61,10 +97,10 @@ class SweepTest(DomainTestCase):
         """F120: our rows may be an older copy."""
         stranger = f"u{'0' * 24}"
         self.add_user(stranger)
-        with self.assertLogs("instances.operations.ghosts", "WARNING") as logged:
-            self.sweep()
-        assert f"user {stranger} has no row" in logged.output[0]
+        self.sweep()
         assert stranger in self.users()
+        finding = Finding.objects.get()
+        assert (finding.kind, finding.text) == ("unknown_user", stranger)
 
     def test_binds_and_unbinds_under_way_are_not_disturbed(self):
         for moment in (BEFORE, AFTER):
@@ -78,27 +114,29 @@ class SweepTest(DomainTestCase):
     def test_a_container_that_no_ready_instance_has_is_not_asked(self):
         ServiceInstance.objects.update(state=ServiceInstance.State.DEPROVISIONING)
         self.world.engine.users = mock.Mock(side_effect=AssertionError)
-        ghosts.sweep(Container.objects.get())
+        self.sweep()
 
 
 class ReconcileTest(SweepTest):
-    """The same, by the passes over a host within an hour."""
+    """The same, by the ordinary passes within a period."""
 
     def sweep(self) -> None:
-        start = datetime(2026, 11, 22, tzinfo=UTC)
+        start = timezone.now()
         for minute in range(ghosts.PERIOD_MIN):
             now = start + timedelta(minutes=minute)
             with mock.patch("django.utils.timezone.now", return_value=now):
                 reconcile(self.host)
 
-    def test_a_container_is_asked_once_an_hour(self):
+    def test_a_container_is_asked_once_in_each_period(self):
         row, start = self.instance.container, datetime(2026, 11, 22, tzinfo=UTC)
-        moments = [start + timedelta(minutes=number) for number in range(180)]
+        moments = [
+            start + timedelta(minutes=number) for number in range(3 * ghosts.PERIOD_MIN)
+        ]
         assert sum(ghosts.is_due(row, moment) for moment in moments) == 3
 
     def test_a_database_that_is_down_does_not_end_the_pass(self):
         with mock.patch.object(
-            ghosts, "sweep", side_effect=errors.EngineUnreachable
+            ghosts, "look", side_effect=errors.EngineUnreachable
         ) as asked:
             self.sweep()
         assert asked.called

@@ -1,3 +1,5 @@
+"""Passes over a host: what is in step stays, what is not is settled."""
+
 from dataclasses import replace
 
 import pytest
@@ -5,40 +7,22 @@ import pytest
 from instances import errors
 from instances.models import Container, DockerHost, Operation, PortLease
 from instances.operations import back_up
-from instances.operations.reconcile import reconcile
-from tests.fakes import ADDRESS, check_invariants, drain
+from tests.fakes import check_invariants, drain
 from tests.fakes.machine import FakeContainer
-from tests.instances.base import ACTOR, DomainTestCase
+from tests.instances.base import ACTOR
+from tests.instances.operations.reconcile_base import READING, ReconcileTestCase
 
-READING = {"list", "find", "describe", "logs"}
 
-
-class ReconcileTest(DomainTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.instance = self.provisioned()
-        self.container = self.world.container_of(self.instance)
-        self.machine = self.world.machine
-        self.faults.calls.clear()
-
-    def reconcile(self) -> None:
-        reconcile(self.host)
-
+class ReconcileTest(ReconcileTestCase):
     def retired(self) -> FakeContainer:
         """The instance's container, with its row retiring and nobody at work."""
         self.instance.container.retire()
         return self.container
 
-    def deprovisioned(self) -> FakeContainer:
-        self.accept_deprovision(self.instance)
-        drain()
-        return self.container
-
     def test_a_quiet_pass_changes_nothing(self):
         """I15."""
-        self.reconcile()
-        self.reconcile()
-        assert set(self.faults.calls) <= READING
+        self.assert_quiet()
+        self.assert_quiet()
 
     def test_a_pass_during_a_provision_changes_nothing(self):
         """F30: what is starting is the worker's."""
@@ -107,27 +91,6 @@ class ReconcileTest(DomainTestCase):
         self.reconcile()
         assert self.container.state == "running"
 
-    def test_a_container_removed_by_hand_is_not_made_again(self):
-        """F49: never silently empty."""
-        self.machine.containers.clear()
-        self.reconcile()
-        assert self.world.containers() == []
-        assert Container.objects.get().state == "in_use"
-
-    def test_a_labelled_container_without_a_row_is_left_alone_and_reported(self):
-        """F120, F31: our database may be an older copy."""
-        spec = replace(
-            self.container.spec,
-            name="unknown",
-            publish_address=ADDRESS,
-            labels={**self.container.spec.labels, "brokersite.container": "0" * 32},
-        )
-        self.machine.containers["unknown"] = FakeContainer(spec, state="running")
-        with self.assertLogs("instances.operations.reconcile", "WARNING") as logged:
-            self.reconcile()
-        assert "unknown has no row" in logged.output[0]
-        assert "unknown" in self.machine.containers
-
     def test_another_brokers_containers_are_never_touched(self):
         """S8."""
         labels = {"brokersite.broker": "another", "brokersite.container": "x"}
@@ -140,8 +103,7 @@ class ReconcileTest(DomainTestCase):
         """F50, F90."""
         self.container.state = "paused"
         back_up.accept(self.instance, trigger="operator", actor=ACTOR)
-        with self.assertLogs("instances.operations.reconcile", "WARNING"):
-            self.reconcile()
+        self.reconcile()
         assert self.container.state == "paused"
         Operation.objects.all().cancel("its worker has died")
         self.reconcile()
@@ -160,7 +122,9 @@ class ReconcileTest(DomainTestCase):
         self.retired()
         second = self.provisioned("i-2")
         second.container.retire()
-        self.faults.on("remove", errors.HostRefused())
-        with self.assertLogs("instances", "WARNING"):
-            self.reconcile()
+        self.faults.on("remove", errors.HostRefused(detail="it is busy"))
+        self.reconcile()
         assert len(self.world.containers()) == 1
+        assert [kind for kind, _ in self.standing()] == ["unwanted"]
+        self.reconcile()
+        self.assert_quiet()
