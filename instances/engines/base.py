@@ -122,6 +122,9 @@ class Engine(Protocol):
     def users(self, endpoint: Endpoint) -> set[str]:
         """The names of the bindings' users that exist."""
 
+    def databases(self, endpoint: Endpoint) -> set[str] | None:
+        """The names of those that exist; None if there is one, and it has no name."""
+
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

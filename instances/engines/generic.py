@@ -133,6 +133,9 @@ class Generic:
         template = self._settings(endpoint)["credentials"]
         return dict(fill_all(template, values(endpoint)))
 
+    def databases(self, endpoint: Endpoint) -> set[str] | None:
+        return None
+
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

@@ -148,6 +148,11 @@ class MariaDB:
             cursor.execute("SELECT user FROM information_schema.processlist")
             return sessions_of(str(row[0]) for row in cursor.fetchall())
 
+    def databases(self, endpoint: Endpoint) -> set[str] | None:
+        with _session(endpoint) as cursor:
+            cursor.execute("SHOW DATABASES")
+            return {str(row[0]) for row in cursor.fetchall()}
+
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

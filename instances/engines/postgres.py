@@ -170,6 +170,11 @@ class Postgres:
             )
             return sessions_of(str(row[0]) for row in rows)
 
+    def databases(self, endpoint: Endpoint) -> set[str] | None:
+        with open_session(endpoint) as session:
+            rows = session.run("SELECT datname FROM pg_database")
+            return {str(row[0]) for row in rows}
+
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

@@ -158,6 +158,9 @@ class Redis:
         with _session(endpoint) as ask:
             return sessions_of(str(row["user"]) for row in ask("CLIENT LIST"))
 
+    def databases(self, endpoint: Endpoint) -> set[str] | None:
+        return None
+
     def set_read_only(
         self, endpoint: Endpoint, database: str, is_read_only: bool
     ) -> None:

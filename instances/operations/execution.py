@@ -12,6 +12,7 @@ from django.db import connection
 from instances import errors, tracing, transactions
 from instances.models import Kind, Operation
 from instances.operations import (
+    adopt,
     back_up,
     bind,
     deprovision,
@@ -37,6 +38,7 @@ VERBS: dict[str, Verb] = {
     Kind.UPLOAD: upload.VERB,
     Kind.EXPIRE: expire.VERB,
     Kind.RECREATE_USER: recreate_user.VERB,
+    Kind.ADOPT: adopt.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0

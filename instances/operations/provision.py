@@ -141,7 +141,8 @@ def _repeat(existing: ServiceInstance, wish: ServiceInstance) -> Operation:
         )
     if existing.state == ServiceInstance.State.DEPROVISIONING:
         raise errors.ConcurrencyError
-    operation = existing.operations.filter(kind=Kind.PROVISION).latest("created_at")
+    made = existing.operations.filter(kind__in=(Kind.PROVISION, Kind.ADOPT))
+    operation = made.latest("created_at")
     if existing.state == ServiceInstance.State.FAILED:
         raise errors.Conflict(
             f"This service instance has failed ({operation.error}): delete it first."

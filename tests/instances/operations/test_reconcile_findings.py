@@ -1,13 +1,15 @@
 """What is missing, what is too much, and the brake: how it is found and settled."""
 
+import io
 from dataclasses import replace
 from datetime import timedelta
 
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from instances.models import AuditEvent, Container, Finding
-from tests.fakes import AFTER, BEFORE, Crash
-from tests.instances.operations.reconcile_base import ReconcileTestCase
+from instances.models import AuditEvent, Container, DockerHost, Finding
+from tests.fakes import AFTER, BEFORE, Crash, make_host
+from tests.instances.operations.reconcile_base import READING, ReconcileTestCase
 
 
 class LostTest(ReconcileTestCase):
@@ -216,3 +218,44 @@ class BrakeTest(ReconcileTestCase):
             self.reconcile()
         self.reconcile()
         assert self.lost() == 7
+
+
+class CommandTest(ReconcileTestCase):
+    def call(self, *arguments: str) -> tuple[int, str]:
+        out = io.StringIO()
+        try:
+            call_command("reconcile", *arguments, stdout=out, stderr=out)
+        except SystemExit as end:
+            return int(str(end.code)), out.getvalue()
+        return 0, out.getvalue()
+
+    def test_a_dry_run_tells_and_changes_nothing(self):
+        self.container.state = "exited"
+        self.put("unknown")
+        self.faults.calls.clear()
+        code, told = self.call("--dry-run")
+        assert code == 1
+        assert "one: 2 found" in told
+        assert "would be done: it is started" in told
+        assert "adopt it or remove it" in told
+        assert set(self.faults.calls) <= READING
+        assert not Finding.objects.exists()
+        assert DockerHost.objects.get().reached_at is None
+
+    def test_it_settles_and_then_finds_nothing(self):
+        self.container.state = "exited"
+        assert self.call("--host", "one")[0] == 1
+        assert self.container.state == "running"
+        code, told = self.call()
+        assert (code, told) == (0, "one: nothing found\n")
+
+    def test_a_host_that_is_down_has_a_code_of_its_own(self):
+        make_host("two")
+        self.world.at("memory://two").is_down = True
+        code, told = self.call()
+        assert code == 2
+        assert "one: nothing found" in told and "the machine is down" in told
+
+    def test_a_host_that_nobody_knows(self):
+        with self.assertRaisesMessage(CommandError, "no Docker host nobody"):
+            self.call("--host", "nobody")
