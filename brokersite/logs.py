@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from brokersite.redaction import redactor
 from instances import tracing
+from instances.redaction import redactor
 
 FORMATS = ("json", "text")
 LINE_LIMIT = 15_000

@@ -12,9 +12,9 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from brokersite import logs
-from brokersite.redaction import known_secrets
 from brokersite.stopping import when_ready as when_ready
 from brokersite.traced import ids
+from instances.redaction import known_secrets
 
 UNLOGGED = ("/healthz", "/readyz", "/metrics", "/static/")
 """Asked for every few seconds, or with every page."""

@@ -9,7 +9,7 @@ import pymysql
 from csp.constants import NONE, SELF
 
 from brokersite import environment, logs
-from brokersite.redaction import known_secrets
+from instances.redaction import known_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.load(os.environ, root=BASE_DIR)

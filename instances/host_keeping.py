@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from instances import errors
 from instances.crew import Crew, Job
-from instances.models import DockerHost, Operation
+from instances.models import DockerHost, Evidence, Operation
 from instances.operations import host_disk, hosts
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
@@ -101,6 +101,7 @@ class HostKeeping:
         except errors.HostUnreachable as error:
             hosts.note_failure(host, error)
             logger.warning("host=%s: %s", host, error.detail)
+        Evidence.objects.expire()
 
     def _measure(self) -> None:
         """Hold each host's databases to their disk limits: Docker may take long."""

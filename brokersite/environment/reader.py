@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from brokersite.redaction import redactor
+from instances.redaction import redactor
 
 SHORTEST_PASSWORD = 12
 

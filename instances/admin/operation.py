@@ -20,7 +20,8 @@ from instances.admin.html import (
     span,
 )
 from instances.admin.tables import took
-from instances.models import Backup, Kind, Operation, ServicePlan
+from instances.models import Backup, Evidence, Kind, Operation, ServicePlan
+from instances.models.evidence import KEPT_FOR
 
 
 @admin.register(Operation)
@@ -92,7 +93,13 @@ class OperationAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, row: Operation) -> list[Section]:
         content = {"entries": list(timeline(row))}
-        return [Section("Steps", "admin/instances/section_timeline.html", content)]
+        found = [Section("Steps", "admin/instances/section_timeline.html", content)]
+        evidence = Evidence.objects.filter(operation=row).first()
+        if evidence is not None:
+            said = {"evidence": evidence, "until": moment(evidence.taken_at + KEPT_FOR)}
+            template = "admin/instances/section_evidence.html"
+            found.append(Section("Evidence", template, said))
+        return found
 
     @admin.display(description="operation", ordering="kind")
     def name(self, row: Operation) -> SafeString:

@@ -15,7 +15,7 @@ from instances.models import (
     ServiceInstance,
     ServicePlan,
 )
-from instances.operations import beginning, hosts
+from instances.operations import beginning, evidence, hosts
 from instances.operations.broker_parameters import engines_own, schema_of
 from instances.operations.catalog import get_plan
 from instances.operations.limits import check_limits, check_total
@@ -232,6 +232,8 @@ def _abandon(work: Work, instance: ServiceInstance, container: Container) -> Non
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     """The instance has failed; its container is to go."""
     instance = work.operation.instance
+    if instance.container is not None:
+        evidence.keep(work.operation, instance.container)
     with work.failing(error):
         instance.move(
             ServiceInstance.State.FAILED,

@@ -12,7 +12,7 @@ from instances import errors
 from instances.engines import get_engine
 from instances.models import Container, DockerHost
 from instances.models.docker_host import STRANGER_REST, PortLease
-from instances.operations import hosts
+from instances.operations import evidence, hosts
 
 READY_LIMIT_S = 60.0
 """How long a database may take from start to its first login."""
@@ -99,7 +99,8 @@ def _refuse_dead(container: Container) -> None:
 
 
 def _failure(container: Container, reason: str) -> errors.ContainerFailed:
-    log = hosts.connect(container.host).logs(container.name, lines=LOG_LINES)
+    said = hosts.connect(container.host).logs(container.name, lines=LOG_LINES)
+    log = evidence.redacted(container, said)
     return errors.ContainerFailed(
         detail=f"{container} on {container.host}: {reason}. Its last lines:\n{log}"
     )

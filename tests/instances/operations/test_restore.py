@@ -162,3 +162,22 @@ class CrashTest(RestoreTestCase, CrashTestCase):
             assert self.rows(instance) == 1
             assert self.world.users_of(instance) == [self.binding.username]
             check_invariants(self.world)
+
+
+class LostTest(RestoreTestCase):
+    """F49: the way out for a service instance whose container is gone."""
+
+    def test_the_data_of_the_backup_is_there_again(self):
+        instance = self.filled()
+        backup = self.verified(instance)
+        self.world.machine.containers.clear()
+        reconcile(self.host)
+        instance.container.refresh_from_db()
+        assert instance.container.lost_at
+        # A backup of now is not to be had, whoever asks for one.
+        operation = self.restored(backup, is_safe=True)
+        assert operation.state == "succeeded", operation.detail
+        instance.refresh_from_db()
+        assert instance.container.lost_at is None
+        assert self.rows(instance) == 1
+        check_invariants(self.world)

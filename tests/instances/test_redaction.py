@@ -5,7 +5,7 @@ import pytest
 from cryptography.fernet import Fernet
 from django.test import SimpleTestCase
 
-from brokersite.redaction import known_secrets, redactor
+from instances.redaction import known_secrets, redactor
 
 CANARY = "c4nary-Hunter2"
 FERNET = Fernet.generate_key()
