@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import logs
+from instances.admin import host_findings, logs
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import as_json, as_lines, badge, link, moment
 from instances.admin.live import live
@@ -62,6 +62,7 @@ class ContainerAdmin(ReadOnlyAdmin):
                     "former",
                     "followers",
                     "created",
+                    "lost",
                     "gone",
                 ]
             },
@@ -78,7 +79,7 @@ class ContainerAdmin(ReadOnlyAdmin):
     ]
 
     def sections(self, request: HttpRequest, row: Container) -> list[Section]:
-        return [live(row), logs.tail(row)]
+        return [*host_findings.of_container(row), live(row), logs.tail(row)]
 
     @admin.display(description="container", ordering="id")
     def container_link(self, row: Container) -> SafeString:
@@ -128,6 +129,10 @@ class ContainerAdmin(ReadOnlyAdmin):
     @admin.display(description="created (UTC)", ordering="created_at")
     def created(self, row: Container) -> SafeString:
         return moment(row.created_at)
+
+    @admin.display(description="lost since (UTC)")
+    def lost(self, row: Container) -> SafeString:
+        return moment(row.lost_at)
 
     @admin.display(description="gone since (UTC)")
     def gone(self, row: Container) -> SafeString:

@@ -1,4 +1,4 @@
-"""Docker hosts, which operators may adjust, and the ports leased on them."""
+"""Docker hosts, which operators may adjust."""
 
 from typing import Any, ClassVar
 
@@ -13,16 +13,17 @@ from django.utils.safestring import SafeString
 
 from instances import certificates
 from instances.admin import (
+    adopt,
     host_connection,
     host_containers,
     host_disk,
+    host_findings,
     host_images,
     placement,
     tables,
 )
 from instances.admin.base import (
     ConsoleAdmin,
-    ReadOnlyAdmin,
     Section,
     asks,
     count_of,
@@ -34,11 +35,10 @@ from instances.admin.html import (
     badge,
     change_url,
     count_link,
-    link,
     moment,
     preformatted,
 )
-from instances.models import Container, DockerHost, PortLease
+from instances.models import Container, DockerHost
 
 
 @admin.register(DockerHost)
@@ -122,6 +122,7 @@ class DockerHostAdmin(ConsoleAdmin):
 
     def sections(self, request: HttpRequest, row: DockerHost) -> list[Section]:
         return [
+            host_findings.section(request, self, row),
             host_connection.section(request, self, row),
             host_images.section(request, self, row),
             tables.containers(row),
@@ -129,6 +130,7 @@ class DockerHostAdmin(ConsoleAdmin):
 
     has_check_permission = asks("check")
     has_prestage_permission = asks("prestage")
+    has_reconcile_permission = asks("reconcile")
 
     def get_urls(self) -> list[Any]:
         dry_run = path(
@@ -136,7 +138,13 @@ class DockerHostAdmin(ConsoleAdmin):
             self.admin_site.admin_view(self.placement_view),
             name=placement.URL_NAME,
         )
-        parts = (host_connection, host_containers, host_images)
+        parts = (
+            host_connection,
+            host_containers,
+            host_images,
+            host_findings,
+            adopt,
+        )
         more = [url for part in parts for url in part.urls(self)]
         return [dry_run, *more, *super().get_urls()]
 
@@ -194,6 +202,8 @@ class DockerHostAdmin(ConsoleAdmin):
     def contact_badge(self, row: DockerHost) -> SafeString:
         if row.is_quarantined:
             return badge("another engine", tone="bad")
+        if row.is_braked:
+            return badge("held back", tone="bad")
         if row.problem:
             return badge("not reached")
         if certificates.is_soon(row.expires_at, timezone.now()):
@@ -239,59 +249,3 @@ class DockerHostAdmin(ConsoleAdmin):
 def _without_secrets(names: list[str]) -> list[str]:
     """Those who may not change a host are shown its fields' values, not its form."""
     return [name for name in names if name not in SECRETS]
-
-
-@admin.register(PortLease)
-class PortLeaseAdmin(ReadOnlyAdmin):
-    list_display = [
-        "number",
-        "host_link",
-        "state_badge",
-        "container_link",
-        "instance_link",
-        "rests_until",
-        "reason",
-    ]
-    list_filter = ["host", ("container", admin.EmptyFieldListFilter)]
-    search_fields = ["number", "host__name", "container__instance__guid", "reason"]
-    search_help_text = "Port, host, GUID of the service instance, reason"
-    list_select_related = ["host", "container__instance"]
-    empty_text = "No port is leased or resting: no host has a database yet."
-    fieldsets: ClassVar[list[Any]] = [
-        (
-            None,
-            {
-                "fields": [
-                    "number",
-                    "host_link",
-                    "state_badge",
-                    "container_link",
-                    "instance_link",
-                    "rests_until",
-                    "reason",
-                ]
-            },
-        )
-    ]
-
-    @admin.display(description="host", ordering="host__name")
-    def host_link(self, row: PortLease) -> SafeString:
-        return link(row.host)
-
-    @admin.display(description="state", ordering="resting_until")
-    def state_badge(self, row: PortLease) -> SafeString:
-        if row.container is None:
-            return badge("resting")
-        return badge("leased", tone="good")
-
-    @admin.display(description="container")
-    def container_link(self, row: PortLease) -> SafeString:
-        return link(row.container)
-
-    @admin.display(description="service instance")
-    def instance_link(self, row: PortLease) -> SafeString:
-        return link(getattr(row.container, "instance", None))
-
-    @admin.display(description="rests until (UTC)", ordering="resting_until")
-    def rests_until(self, row: PortLease) -> SafeString:
-        return moment(row.resting_until)

@@ -52,7 +52,7 @@ TONES = {
         "kept",
         "committed",
     ),
-    "bad": ("failed", "exited", "dead", "silent", "not reached", "missing"),
+    "bad": ("failed", "exited", "dead", "silent", "not reached", "missing", "lost"),
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 

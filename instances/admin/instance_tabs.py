@@ -20,8 +20,10 @@ from instances.admin import (
     bindings,
     container_sections,
     history,
+    host_findings,
     instance_glance,
     logs,
+    lost,
     tables,
     timelines,
 )
@@ -49,7 +51,9 @@ def tab_url(instance: ServiceInstance, slug: str) -> str:
 
 
 def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    return [instance_glance.section(instance)]
+    container = instance.container
+    differences = host_findings.of_container(container) if container else []
+    return [*lost.sections(instance), *differences, instance_glance.section(instance)]
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import backup_section, behind, disk, names, sharing
+from instances.admin import backup_section, behind, disk, lost, names, sharing
 from instances.admin.base import ReadOnlyAdmin, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -48,6 +48,7 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
         behind.BehindFilter,
         backup_section.BackupFilter,
         "container__disk_state",
+        ("container__lost_at", admin.EmptyFieldListFilter),
         "container__host",
         "created_at",
     ]
@@ -140,7 +141,7 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: ServiceInstance) -> SafeString:
-        return badge(row.state, row.get_state_display())
+        return badge(row.state, row.get_state_display()) + lost.mark(row)
 
     @admin.display(description="plan", ordering="plan__name")
     def plan_link(self, row: ServiceInstance) -> SafeString:
