@@ -13,7 +13,14 @@ from django.db import DatabaseError
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from instances.metrics import backups, databases, hosts, operations, workers
+from instances.metrics import (
+    backups,
+    databases,
+    hosts,
+    operations,
+    reconcile,
+    workers,
+)
 from instances.metrics.families import gauge
 
 logger = logging.getLogger(__name__)
@@ -52,5 +59,5 @@ class Broker(Collector):
 
 
 def _from_rows() -> Iterator[Metric]:
-    for part in (operations, databases, hosts, backups, workers):
+    for part in (operations, databases, hosts, reconcile, backups, workers):
         yield from part.collect()

@@ -71,6 +71,22 @@ class RowsTest(BackupTestCase):
     def test_a_host_that_was_never_reached_has_no_last_contact(self):
         assert self.value("host_last_contact_timestamp_seconds", host="one") is None
 
+    def test_what_is_lost_and_what_stands(self):
+        """F49."""
+        self.provisioned()
+        reconcile(self.host)
+        assert self.value("service_instances_lost", host="one") == 0
+        self.world.machine.containers.clear()
+        reconcile(self.host)
+        assert self.value("service_instances_lost", host="one") == 1
+        found = self.value("reconcile_findings", host="one", kind="lost")
+        assert (found, self.value("host_braked", host="one")) == (1, 0)
+
+    def test_a_host_that_is_held_back(self):
+        """F31."""
+        self.host.brake(7)
+        assert self.value("host_braked", host="one") == 1
+
     def test_a_cordoned_host_is_not_active(self):
         assert self.value("host_active", host="one") == 1
         DockerHost.objects.update(state="cordoned")
