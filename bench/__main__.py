@@ -9,7 +9,7 @@ import traceback
 from datetime import date
 from pathlib import Path
 
-from bench import backup, bind, burst, console, memory, provision, requests
+from bench import backup, bind, burst, console, memory, provision, reconcile, requests
 from bench.clients import interrupted
 from bench.report import Row, markdown
 
@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "requests": requests.measure,
     "memory": memory.measure,
     "console": console.measure,
+    "reconcile": reconcile.measure,
     "backup": backup.measure,
     "large-backup": backup.measure_large,
 }

@@ -1,4 +1,4 @@
-"""Reconciliation against a real Docker: what was done by hand, and what becomes of it."""
+"""Reconciliation against a real Docker: what was done by hand, and its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
