@@ -10,7 +10,11 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from instances import errors
@@ -71,12 +75,11 @@ class Seen:
 def look(host: DockerHost, *, is_full: bool = False) -> Seen:
     """Raise HostUnreachable. Nothing is changed, in the rows neither."""
     # Rows first: a container listed afterwards has had its row before.
-    wanted = host.containers.filter(state__in=PRESENT).defer("admin_secret")
-    rows = {row.name: row for row in wanted.select_related("host", "lease", "instance")}
+    rows = {row.name: row for row in _present(host)}
     docker = hosts.connect(host)
     broker_id = str(Broker.this().broker_id)
     listed = {status.name: status for status in docker.list(broker_id=broker_id)}
-    seen = Seen(host, docker, timezone.now(), rows, listed, _busy(host))
+    seen = Seen(host, docker, timezone.now(), rows, listed, _busy())
     seen.former = _former(listed[name] for name in listed.keys() - rows.keys())
     _inspect(seen, is_full=is_full)
     _ask_databases(seen, is_full=is_full)
@@ -104,11 +107,18 @@ def label_of(status: ContainerStatus) -> uuid.UUID | None:
         return None
 
 
-def _busy(host: DockerHost) -> set[uuid.UUID]:
-    rows = Operation.objects.unfinished().filter(
-        exclusive_instance__container__host=host
-    )
-    return set(rows.values_list("exclusive_instance__container", flat=True))
+def _present(host: DockerHost) -> models.QuerySet[Container]:
+    # An OR of pairs: SQLite reads all of the host's history for an IN of the states.
+    wanted = reduce(or_, (Q(host=host, state=state) for state in PRESENT))
+    rows = Container.objects.filter(wanted).order_by().defer("admin_secret")
+    return rows.select_related("host", "lease", "instance")
+
+
+def _busy() -> set[uuid.UUID]:
+    """On any host: few are, and a database would look through one's history."""
+    rows = Operation.objects.unfinished().filter(exclusive_instance__isnull=False)
+    found = rows.order_by().values_list("exclusive_instance__container", flat=True)
+    return {pk for pk in found if pk is not None}
 
 
 def _former(statuses: Iterable[ContainerStatus]) -> dict[uuid.UUID, Container]:
