@@ -20,6 +20,7 @@ from instances.containers import (
 from instances.containers.docker import DockerContainerHost
 from instances.engines.mariadb import MariaDB
 from tests.docker import engine_under_test as real
+from tests.docker.looking_contract import LookingContract
 from tests.docker.measuring_contract import MeasuringContract
 from tests.docker.watching_contract import WatchingContract
 from tests.fakes.containers import MemoryContainerHost
@@ -29,7 +30,7 @@ from tests.fakes.machine import Machine
 NOISE = "quiet\n\x1b[31mred\x1b[0m\x07 bell\n\u009b32mgreen\n"
 
 
-class ContainerHostContract(MeasuringContract, WatchingContract):
+class ContainerHostContract(LookingContract, MeasuringContract, WatchingContract):
     """Facts; a subclass gives host, unreachable_host() and what looks inside."""
 
     host: ContainerHost
@@ -169,18 +170,6 @@ class ContainerHostContract(MeasuringContract, WatchingContract):
         self.host.remove(first.name)
         second = self.started(publish_port=first.publish_port)
         assert self.find(second).is_running
-
-    def test_find_of_an_unknown_name_is_none(self):
-        assert self.host.find("brokersite-test-nobody") is None
-
-    def test_list_has_this_brokers_containers_running_or_not(self):
-        """S8: another broker on the same host is never seen."""
-        created, started = self.created(), self.started()
-        labels = {CONTAINER_LABEL: "theirs", BROKER_LABEL: f"{self.broker_id}-other"}
-        theirs = self.created(labels=labels)
-        listed = self.names()
-        assert {created.name, started.name} <= listed
-        assert theirs.name not in listed
 
     def test_a_container_that_exits_shows_its_code(self):
         """F60."""

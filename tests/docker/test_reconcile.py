@@ -107,6 +107,16 @@ class InStepTest(RealReconcile):
         self.docker.containers.get(f"{name}-by-hand").rename(name)
         self.assert_quiet()
 
+    def test_a_volume_with_the_brokers_label_is_told(self):
+        """I1."""
+        self.provisioned("redis")
+        broker_id = str(Broker.this().broker_id)
+        labels = {"brokersite.broker": broker_id}
+        volume = self.docker.volumes.create(name=f"left-{broker_id}", labels=labels)
+        self.addCleanup(volume.remove)
+        assert self.reconcile() == ["leftover"]
+        assert Finding.objects.get().name == f"volume left-{broker_id}"
+
 
 class Users:
     engine: str
