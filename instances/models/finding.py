@@ -91,12 +91,13 @@ class Finding(models.Model):
     """Something that a pass has found, and that was still so when it ended."""
 
     Kind = FindingKind
+    LONGEST_NAME = 255
 
     host = models.ForeignKey(
         DockerHost, on_delete=models.CASCADE, related_name="standing"
     )
     kind = models.CharField(max_length=20, choices=FindingKind)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=LONGEST_NAME)
     """Of the container, volume or network; with a user's behind a slash."""
     text = models.TextField(blank=True, default="", db_default="")
     """What is so, in this case."""

@@ -50,6 +50,8 @@ class Found:
         """As the row of what is still so."""
         name = f"{self.name}/{self.user}" if self.user else self.name
         text = text or self.text
+        # Docker lets a name be as long as it likes.
+        name = name[: Finding.LONGEST_NAME]
         return Finding(kind=self.kind, name=name, text=text, details=self.details)
 
 

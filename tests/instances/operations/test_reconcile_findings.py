@@ -123,6 +123,11 @@ class StrangerTest(ReconcileTestCase):
         assert self.standing() == [("renamed", self.row().name)]
         assert self.row().lost_at is None
 
+    def test_a_name_of_any_length_is_shown(self):
+        self.put("n" * 300)
+        self.reconcile()
+        assert self.standing() == [("unknown", "n" * 255)]
+
     def test_a_label_that_is_no_id_is_shown(self):
         self.put("odd", label="../x")
         self.reconcile()
