@@ -3,6 +3,7 @@
 It makes the rows and the containers, measures, and removes the containers.
 """
 
+import io
 import json
 import logging
 import sys
@@ -41,7 +42,7 @@ MEMORY_MB = 32
 
 def main() -> None:
     containers, rows, rounds = json.loads(sys.stdin.readline())
-    call_command("bootstrap", stdout=sys.stderr)
+    call_command("bootstrap", stdout=io.StringIO())
     logging.disable(logging.WARNING)
     label = f"brokersite.broker={Broker.this().broker_id}"
     try:
