@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
-LATER = import_module("instances.migrations.0008_what_reconciliation_finds")
+LATER = import_module("instances.migrations.0009_what_reconciliation_finds")
 EDITOR = SimpleNamespace(connection=connection)
 
 

@@ -24,7 +24,7 @@ def grant(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0007_roles'),
+        ('instances', '0008_samples'),
     ]
 
     operations = [
