@@ -1,4 +1,4 @@
-"""Docker hosts, which operators may adjust, and the ports leased on them."""
+"""Docker hosts, which operators may adjust."""
 
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from instances import certificates
 from instances.admin import (
+    drain,
     host_connection,
     host_containers,
     host_disk,
@@ -22,8 +23,8 @@ from instances.admin import (
 )
 from instances.admin.base import (
     ConsoleAdmin,
-    ReadOnlyAdmin,
     Section,
+    Tool,
     asks,
     count_of,
     record,
@@ -34,11 +35,10 @@ from instances.admin.html import (
     badge,
     change_url,
     count_link,
-    link,
     moment,
     preformatted,
 )
-from instances.models import Container, DockerHost, PortLease
+from instances.models import Container, DockerHost
 
 
 @admin.register(DockerHost)
@@ -129,6 +129,20 @@ class DockerHostAdmin(ConsoleAdmin):
 
     has_check_permission = asks("check")
     has_prestage_permission = asks("prestage")
+    has_drain_permission = asks("drain")
+    has_remove_permission = asks("remove")
+
+    def tools(self, request: HttpRequest, row: DockerHost) -> list[Tool]:
+        return drain.tools(request, self, row)
+
+    def drain_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.drain_page(request, self, pk)
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.cancel(request, self, pk)
+
+    def remove_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.remove_page(request, self, pk)
 
     def get_urls(self) -> list[Any]:
         dry_run = path(
@@ -136,7 +150,7 @@ class DockerHostAdmin(ConsoleAdmin):
             self.admin_site.admin_view(self.placement_view),
             name=placement.URL_NAME,
         )
-        parts = (host_connection, host_containers, host_images)
+        parts = (drain, host_connection, host_containers, host_images)
         more = [url for part in parts for url in part.urls(self)]
         return [dry_run, *more, *super().get_urls()]
 
@@ -239,59 +253,3 @@ class DockerHostAdmin(ConsoleAdmin):
 def _without_secrets(names: list[str]) -> list[str]:
     """Those who may not change a host are shown its fields' values, not its form."""
     return [name for name in names if name not in SECRETS]
-
-
-@admin.register(PortLease)
-class PortLeaseAdmin(ReadOnlyAdmin):
-    list_display = [
-        "number",
-        "host_link",
-        "state_badge",
-        "container_link",
-        "instance_link",
-        "rests_until",
-        "reason",
-    ]
-    list_filter = ["host", ("container", admin.EmptyFieldListFilter)]
-    search_fields = ["number", "host__name", "container__instance__guid", "reason"]
-    search_help_text = "Port, host, GUID of the service instance, reason"
-    list_select_related = ["host", "container__instance"]
-    empty_text = "No port is leased or resting: no host has a database yet."
-    fieldsets: ClassVar[list[Any]] = [
-        (
-            None,
-            {
-                "fields": [
-                    "number",
-                    "host_link",
-                    "state_badge",
-                    "container_link",
-                    "instance_link",
-                    "rests_until",
-                    "reason",
-                ]
-            },
-        )
-    ]
-
-    @admin.display(description="host", ordering="host__name")
-    def host_link(self, row: PortLease) -> SafeString:
-        return link(row.host)
-
-    @admin.display(description="state", ordering="resting_until")
-    def state_badge(self, row: PortLease) -> SafeString:
-        if row.container is None:
-            return badge("resting")
-        return badge("leased", tone="good")
-
-    @admin.display(description="container")
-    def container_link(self, row: PortLease) -> SafeString:
-        return link(row.container)
-
-    @admin.display(description="service instance")
-    def instance_link(self, row: PortLease) -> SafeString:
-        return link(getattr(row.container, "instance", None))
-
-    @admin.display(description="rests until (UTC)", ordering="resting_until")
-    def rests_until(self, row: PortLease) -> SafeString:
-        return moment(row.resting_until)

@@ -22,6 +22,7 @@ from instances.admin import (
     history,
     instance_glance,
     logs,
+    stale,
     tables,
     timelines,
 )
@@ -49,7 +50,9 @@ def tab_url(instance: ServiceInstance, slug: str) -> str:
 
 
 def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
-    return [instance_glance.section(instance)]
+    may_settle = request.user.has_perm("instances.move_serviceinstance")
+    moved = stale.sections(instance, may_settle=may_settle)
+    return [*moved, instance_glance.section(instance)]
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

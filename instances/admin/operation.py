@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from instances.admin import stale
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import (
     NOTHING,
@@ -18,9 +19,10 @@ from instances.admin.html import (
     moment,
     preformatted,
     span,
+    whole,
 )
 from instances.admin.tables import took
-from instances.models import Backup, Kind, Operation, ServicePlan
+from instances.models import Backup, DockerHost, Kind, Operation, ServicePlan
 
 
 @admin.register(Operation)
@@ -92,7 +94,9 @@ class OperationAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, row: Operation) -> list[Section]:
         content = {"entries": list(timeline(row))}
-        return [Section("Steps", "admin/instances/section_timeline.html", content)]
+        steps = Section("Steps", "admin/instances/section_timeline.html", content)
+        moved = row.kind == Kind.MOVE and row.state == row.State.SUCCEEDED
+        return [*(stale.sections(row.instance) if moved else ()), steps]
 
     @admin.display(description="operation", ordering="kind")
     def name(self, row: Operation) -> SafeString:
@@ -114,6 +118,9 @@ class OperationAdmin(ReadOnlyAdmin):
     def wish(self, row: Operation) -> SafeString:
         if row.kind == Kind.RESTORE:
             return link(Backup.objects.filter(pk=row.request["backup"]).first())
+        if row.kind == Kind.MOVE:
+            host = DockerHost.with_removed.filter(pk=row.request["host"]).first()
+            return whole(f"to {host or 'the best host'}")
         return as_lines(_wishes(row.request) if row.kind == Kind.UPDATE else ())
 
     @admin.display(description="recorded (UTC)", ordering="created_at")

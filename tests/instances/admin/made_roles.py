@@ -7,9 +7,12 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
+LATER = ("0008_moves_and_drains",)
 EDITOR = SimpleNamespace(connection=connection)
 
 
 def make_roles() -> None:
     """As the migration does; it may run again."""
     MIGRATION.make_roles(apps, EDITOR)
+    for name in LATER:
+        import_module(f"instances.migrations.{name}").extend_roles(apps, EDITOR)
