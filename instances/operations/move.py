@@ -245,7 +245,13 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
 
 def _clean_up(work: Work) -> None:
     back_up.clean_up(work)
-    swap.settle(work.operation, Elsewhere())
+    busy = Operation.objects.unfinished().filter(
+        exclusive_instance=work.operation.instance_id
+    )
+    # Another attempt may have stopped the old one just now: starting that would let
+    # apps write into what has been copied already.
+    if not busy.exists():
+        swap.settle(work.operation, Elsewhere())
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

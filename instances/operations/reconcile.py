@@ -111,6 +111,10 @@ def _settle_unwanted(host: DockerHost, status: ContainerStatus) -> None:
 
 def _start(row: Container, status: ContainerStatus) -> None:
     """Docker's restart policy forgets some after a crash (FAILURES F40, F50)."""
+    # One that a swap has stopped meanwhile has had that written before.
+    row.refresh_from_db(fields=["state"])
+    if not _is_to_run(row):
+        return
     logger.warning("host=%s container=%s is %s", row.host, row, status.state)
     if status.state == "paused" and not _is_backed_up(row):
         # By a commit whose daemon or worker has died (FAILURES F90).

@@ -38,8 +38,8 @@ class Preview(DrainTestCase):
     def test_says_what_goes_where_and_how_many_bind_anew(self):
         rows.make_backup(self.instance)
         text = self.shown(self.drain_url)
-        assert "<strong>1</strong> service instances" in text
-        assert "1 backups (3.0 MiB)" in text
+        assert "<strong>1</strong> service instance," in text
+        assert "belong there then: 1 (3.0 MiB)" in text
         assert "100000 of 100000 MiB free" in text and ">beta<" in text
         assert "<td>2</td>" in text
 

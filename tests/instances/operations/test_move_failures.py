@@ -3,10 +3,13 @@
 from instances import errors
 from instances.models import (
     DockerHost,
+    Operation,
     ServiceInstance,
 )
 from instances.operations import move, update
-from tests.fakes import check_invariants, drain
+from instances.operations.execution import run
+from instances.operations.reconcile import reconcile
+from tests.fakes import AFTER, check_invariants, claim, drain, expire_leases
 from tests.instances.base import ACTOR
 from tests.instances.moves import Moves
 
@@ -125,6 +128,42 @@ class FailureTest(Moves):
                 drain()
                 self.reconcile()
                 self.assert_nothing_is_left()
+
+    def test_a_reconciliation_that_has_read_the_rows_before_starts_nothing(self):
+        """I3: apps with the old address would write into what was copied."""
+        instance = self.filled()
+        row = instance.container
+
+        def stop() -> None:
+            row.move("kept", only_from=("in_use",))
+            self.world.machine.containers[row.name].state = "exited"
+
+        self.faults.on("list", stop)
+        reconcile(self.host)
+        assert self.world.machine.containers[row.name].state == "exited"
+
+    def test_a_late_attempt_does_not_start_the_old_one_beside_another(self):
+        """I3: whoever has taken over has stopped it to copy it."""
+        operation = move.accept(self.filled(), actor=ACTOR, is_safe=False)
+        late, former = claim(operation), operation.instance.container
+        state = []
+
+        def take_over() -> None:
+            expire_leases()
+            assert Operation.objects.get(pk=operation.pk).claim("another worker")
+
+        def look() -> None:
+            state.append(self.world.machine.containers[former.name].state)
+
+        self.faults.on("stop", take_over, moment=AFTER)
+        run(late)
+        look()
+        assert state == ["exited"]
+        expire_leases()
+        drain()
+        operation.refresh_from_db()
+        assert operation.state == "succeeded", operation.detail
+        assert self.rows(self.binding) == 1
 
     def test_its_memory_stays_reserved_until_it_is_not_needed(self):
         """A failed move must find the room that it has left."""
