@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -107,6 +107,20 @@ class DockerHostAdmin(ConsoleAdmin):
         ("Room", {"fields": ["memory_mb", "memory", "reserve_mb", "disk_story"]}),
     ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DockerHost]:
+        """Those that were removed have a page, and a place in the list if asked for."""
+        rows = super().get_queryset(request)
+        match, removed = request.resolver_match, DockerHost.State.REMOVED
+        is_list = match is not None and str(match.url_name).endswith("_changelist")
+        if is_list and request.GET.get("state__exact") != removed:
+            return rows.exclude(state=removed)
+        return rows
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.state == DockerHost.State.REMOVED:
+            return False
+        return super().has_change_permission(request, obj)
+
     def annotations(self) -> dict[str, Any]:
         present = Container.objects.exclude(state=Container.State.GONE)
         given = (
@@ -121,6 +135,8 @@ class DockerHostAdmin(ConsoleAdmin):
         }
 
     def sections(self, request: HttpRequest, row: DockerHost) -> list[Section]:
+        if row.state == DockerHost.State.REMOVED:
+            return []
         return [
             host_connection.section(request, self, row),
             host_images.section(request, self, row),

@@ -146,8 +146,9 @@ class DockerHost(models.Model):
         max_length=255, editable=False, default="", db_default=""
     )
 
-    objects = _KnownHosts()
+    # The first one is what dumpdata writes: containers of the past name their hosts.
     with_removed = DockerHostQuerySet.as_manager()
+    objects = _KnownHosts()
 
     class Meta:
         ordering = ["name"]

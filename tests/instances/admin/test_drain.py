@@ -144,4 +144,9 @@ class Removing(DrainTestCase):
         self.test_removes_an_empty_one()
         container = self.host.containers.get()
         text = self.text_of(change_url(container))
-        assert f"alpha (removed {timezone.now().date()}" in text
+        name = f"alpha (removed {timezone.now().date()}"
+        assert name in text
+        page = self.text_of(change_url(self.host))
+        assert name in page and "Test connection" not in page and "_save" not in page
+        url = reverse("admin:instances_dockerhost_changelist")
+        assert name in self.text_of(url, state__exact="removed")

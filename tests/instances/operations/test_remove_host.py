@@ -1,6 +1,9 @@
 """Remove a Docker host: only an empty one, or one that is lost for good."""
 
+import io
+
 import pytest
+from django.core.management import call_command
 
 from instances import errors
 from instances.models import (
@@ -43,6 +46,13 @@ class RemoveTest(Removals):
         assert [room.host for room in survey()] == [self.other]
         instance.refresh_from_db()
         assert self.rows(self.binding) == 1
+
+    def test_a_dump_has_it_since_its_containers_name_it(self):
+        self.start()
+        self.removed()
+        written = io.StringIO()
+        call_command("dumpdata", "instances.dockerhost", stdout=written)
+        assert '"state": "removed"' in written.getvalue()
 
     def test_its_name_and_address_are_free_again(self):
         self.start()
