@@ -83,6 +83,12 @@ def check(instance: ServiceInstance) -> None:
         raise errors.InvalidRequest("The service instance has no database to move.")
     if instance.state != state.READY:
         raise errors.ConcurrencyError(detail=f"{instance} is {instance.state}")
+    if container.host.problem or container.host.is_quarantined:
+        raise errors.InvalidRequest(
+            f"Its host {container.host} does not answer, so that its data cannot be "
+            "fetched: wait until it does, or make a new service instance of a backup "
+            "that has a copy elsewhere."
+        )
     if not back_up.is_possible(instance):
         raise errors.InvalidRequest(
             "Nothing is known of the data in this image, so that it cannot be carried "

@@ -212,6 +212,13 @@ class RefusalTest(Moves):
             ServiceInstance.objects.update(state=state)
             assert words in self.refusal(instance)
 
+    def test_a_host_of_its_own_that_does_not_answer(self):
+        """F42, F44: its data cannot be fetched."""
+        instance = self.filled()
+        for fields in ({"problem": "down"}, {"other_engine_id": "x", "problem": ""}):
+            DockerHost.objects.filter(pk=self.host.pk).update(**fields)
+            assert "one does not answer" in self.refusal(instance)
+
     def test_twice_at_once(self):
         """F104."""
         instance = self.filled()
