@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
-LATER = ("0008_moves_and_drains",)
+LATER = ("0009_moves_and_drains",)
 EDITOR = SimpleNamespace(connection=connection)
 
 

@@ -3,6 +3,7 @@
 from django.apps import apps as installed
 from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
+import django.db.models.manager
 
 OPERATOR = ("move_serviceinstance", "drain_dockerhost")
 ADMINISTRATOR = (*OPERATOR, "remove_dockerhost")
@@ -30,7 +31,7 @@ def extend_roles(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0007_roles'),
+        ('instances', '0008_samples'),
     ]
 
     operations = [
@@ -81,6 +82,12 @@ class Migration(migrations.Migration):
             model_name='operation',
             name='kind',
             field=models.CharField(choices=[('provision', 'Provision'), ('update', 'Update'), ('bind', 'Bind'), ('unbind', 'Unbind'), ('back_up', 'back up'), ('restore', 'Restore'), ('move', 'Move'), ('upload', 'Upload'), ('expire', 'Expire'), ('deprovision', 'Deprovision')], max_length=20),
+        ),
+        migrations.AlterModelManagers(
+            name='dockerhost',
+            managers=[
+                ('with_removed', django.db.models.manager.Manager()),
+            ],
         ),
         migrations.RunPython(extend_roles, migrations.RunPython.noop),
     ]
