@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.crew import Crew, Job
 from instances.models import DockerHost, Evidence, Operation
-from instances.operations import host_disk, hosts
+from instances.operations import drain, host_disk, hosts
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
 from instances.operations.reconcile import reconcile
@@ -63,6 +63,8 @@ class HostKeeping:
         due = Q(reconcile_after__isnull=True) | Q(reconcile_after__lte=Now())
         for host in DockerHost.objects.trusted():
             self._look_after(host)
+            if host.state == DockerHost.State.DRAINING:
+                self._apart(("drain", host.pk), partial(drain.advance, host))
         for host in DockerHost.objects.trusted().filter(due):
             # Not claimed while the last pass hangs: another worker may have more luck.
             if self._crew.is_busy(("reconcile", host.pk)):

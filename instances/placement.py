@@ -5,119 +5,43 @@ never to each other.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
-from django.db.models.functions import Now
 
-from instances import containers, errors
+from instances import errors
 from instances.engines import new_secret
 from instances.models import Container, DockerHost, PortLease, ServicePlan
 from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
-from instances.models.docker_host import HOLDING, IS_STANDBY
+from instances.rooms import (
+    Belongings,
+    Need,
+    Room,
+    because,
+    fitting,
+    no_room,
+    survey,
+)
 
-SECRETS = ("tls_key", "ssh_key")
-
-
-@dataclass
-class Room:
-    """What a host has left, and is known for, at the moment it was looked at."""
-
-    host: DockerHost
-    free_mb: int
-    standby_mb: int
-    """What its standbys would give."""
-    free_ports: int
-
-    @property
-    def is_answering(self) -> bool:
-        """By the last contact of any process, and by what this one has seen since."""
-        return not self.host.problem and not containers.is_failing(self.host.url)
-
-    def lacks_image(self, plan: ServicePlan) -> bool:
-        known = self.host.present_images
-        return known is not None and plan.image not in known
-
-    def refusal(self, plan: ServicePlan) -> str:
-        """Why it cannot take one of the plan; empty if it can."""
-        missing = set(plan.host_labels.split()) - set(self.host.labels.split())
-        if self.host.is_quarantined:
-            return "another Docker Engine answers there"
-        if self.host.is_braked:
-            return "much of what was there is missing"
-        if self.host.state != DockerHost.State.ACTIVE:
-            return self.host.get_state_display()
-        if missing:
-            return f"has no label {' '.join(sorted(missing))}"
-        if self.free_ports < 1:
-            return "no free port"
-        if self.free_mb + self.standby_mb < plan.memory_mb:
-            return f"{max(self.free_mb, 0)} of {self.host.memory_mb} MiB free"
-        return ""
-
-    def rank(self, plan: ServicePlan) -> tuple[bool, bool, bool, int, int]:
-        """The lowest is the best: it answers, has the image and room, is emptiest."""
-        return (
-            not self.is_answering,
-            self.lacks_image(plan),
-            self.free_mb < plan.memory_mb,
-            -self.free_mb,
-            self.host.pk,
-        )
-
-    def merits(self, plan: ServicePlan) -> str:
-        words = [
-            f"{max(self.free_mb, 0)} of {self.host.memory_mb} MiB free",
-            f"{self.free_ports} free ports",
-        ]
-        if self.free_mb < plan.memory_mb:
-            words.append("standbys give way")
-        if self.lacks_image(plan):
-            words.append("lacks the image")
-        if not self.is_answering:
-            words.append("did not answer")
-        return ", ".join(words)
-
-
-def survey() -> list[Room]:
-    """The room of every host."""
-    containers_given = (
-        Container.objects.filter(state__in=HOLDING)
-        .order_by()
-        .values_list("host")
-        .annotate(Sum("memory_mb"), standby=Sum("memory_mb", filter=IS_STANDBY))
-    )
-    given = {pk: (total, standby or 0) for pk, total, standby in containers_given}
-    taken = dict(
-        PortLease.objects.filter(
-            Q(resting_until__isnull=True) | Q(resting_until__gt=Now())
-        )
-        .order_by()
-        .values_list("host")
-        .annotate(Count("pk"))
-    )
-    rooms = []
-    for host in DockerHost.objects.defer(*SECRETS):
-        total, standby = given.get(host.pk, (0, 0))
-        ports = host.port_max - host.port_min + 1 - taken.get(host.pk, 0)
-        rooms.append(Room(host, host.memory_mb - total, standby, ports))
-    return rooms
+Make = Callable[..., Container]
+"""Writes the row of a container on the host that it is given."""
 
 
 def check_capacity(plan: ServicePlan) -> None:
     """Raise NoCapacity if no host can take one of the plan now."""
     rooms = survey()
-    if not _fitting(rooms, plan):
-        raise errors.NoCapacity(detail=_no_room(rooms, plan))
+    if not fitting(rooms, plan):
+        raise errors.NoCapacity(detail=no_room(rooms, plan))
 
 
 def is_elsewhere(plan: ServicePlan, dead: DockerHost) -> bool:
     """Whether another host, one that answers, can take one of the plan."""
     return any(
         room.is_answering and room.host.pk != dead.pk
-        for room in _fitting(survey(), plan)
+        for room in fitting(survey(), plan)
     )
 
 
@@ -129,7 +53,9 @@ def place(plan: ServicePlan) -> Container:
     so that two at once cannot take the same room.
     """
     rooms = survey()
-    return _place(plan, rooms, _fitting(rooms, plan), may_displace=True)
+    return _place(
+        plan, rooms, fitting(rooms, plan), may_displace=True, make=_maker(plan)
+    )
 
 
 def place_standby(plan: ServicePlan) -> Container:
@@ -137,10 +63,10 @@ def place_standby(plan: ServicePlan) -> Container:
     rooms = survey()
     roomy = [
         room
-        for room in _fitting(rooms, plan)
+        for room in fitting(rooms, plan)
         if room.is_answering and room.free_mb >= plan.memory_mb
     ]
-    return _place(plan, rooms, roomy, may_displace=False)
+    return _place(plan, rooms, roomy, may_displace=False, make=_maker(plan))
 
 
 def rehearse(plan: ServicePlan, number: int) -> tuple[Counter[int], list[Room]]:
@@ -150,69 +76,121 @@ def rehearse(plan: ServicePlan, number: int) -> tuple[Counter[int], list[Room]]:
     """
     rooms, placed = survey(), Counter[int]()
     for _ in range(number):
-        fitting = _fitting(rooms, plan)
-        if not fitting:
+        able = fitting(rooms, plan)
+        if not able:
             break
-        room = fitting[0]
-        placed[room.host.pk] += 1
-        given_way = min(max(plan.memory_mb - room.free_mb, 0), room.standby_mb)
-        room.standby_mb -= given_way
-        room.free_mb += given_way - plan.memory_mb
-        room.free_ports -= 1
+        placed[able[0].host.pk] += 1
+        able[0].give(plan)
     return placed, rooms
 
 
-def _fitting(rooms: list[Room], plan: ServicePlan) -> list[Room]:
-    """Those that can take one of the plan, the best first."""
-    able = [room for room in rooms if not room.refusal(plan)]
-    return sorted(able, key=lambda room: room.rank(plan))
+def destinations(container: Container, rooms: Iterable[Room]) -> list[tuple[Room, str]]:
+    """Each host with why it cannot take the container over; the best comes first."""
+    need = Belongings.of(container)
+    found = [(room, _move_refusal(room, need, container)) for room in rooms]
+    return sorted(found, key=lambda pair: (bool(pair[1]), pair[0].rank(need)))
+
+
+def _move_refusal(room: Room, need: Need, container: Container) -> str:
+    if room.host.pk == container.host_id:
+        return "it is there already"
+    refusal = room.refusal(need)
+    return refusal or ("" if room.is_answering else "did not answer")
+
+
+def rehearse_moves(
+    containers: Iterable[Container],
+) -> list[tuple[Container, DockerHost | None, str]]:
+    """Where each would go, one after the other, and why; None: nowhere.
+
+    The largest comes first: the room that is left over may do for the smaller ones.
+    """
+    rooms = survey()
+    found: list[tuple[Container, DockerHost | None, str]] = []
+    for container in sorted(containers, key=lambda row: (-row.memory_mb, row.pk)):
+        need, choice = Belongings.of(container), destinations(container, rooms)
+        best = next((room for room, refusal in choice if not refusal), None)
+        if best is None:
+            others = (pair for pair in choice if pair[0].host.pk != container.host_id)
+            reasons = [f"{room.host}: {refusal}" for room, refusal in others]
+            why = "; ".join(reasons) or "there is no other host"
+            found.append((container, None, why))
+        else:
+            found.append((container, best.host, best.merits(need)))
+            best.give(need)
+    return found
+
+
+def place_successor(
+    former: Container, made_with: dict[str, Any], *, on: int | None = None
+) -> Container:
+    """As place(): a container on another host that is to take over, or on this one.
+
+    Where apps reach both hosts under one address, it gets the same port if it can.
+    Raise NoCapacity.
+    """
+    need = Belongings.of(former)
+    rooms = [room for room in survey() if room.host.pk != former.host_id]
+    able = [room for room, refusal in destinations(former, rooms) if not refusal]
+    candidates = [room for room in able if on in (None, room.host.pk)]
+    address, port = former.host.database_host, former.port
+    make = partial(
+        Container.objects.create,
+        plan=former.plan,
+        engine=former.engine,
+        admin_secret=former.admin_secret,
+        succeeds=former,
+        **made_with,
+    )
+    return _place(
+        *(need, rooms, candidates),
+        may_displace=True,
+        make=make,
+        port=lambda host: port if host.database_host == address else None,
+    )
+
+
+def _maker(plan: ServicePlan) -> Make:
+    return partial(
+        Container.objects.create,
+        plan=plan,
+        engine=plan.offering.engine,
+        admin_secret=new_secret(),
+        **{name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)},
+    )
 
 
 def _place(
-    plan: ServicePlan, rooms: list[Room], candidates: list[Room], *, may_displace: bool
+    plan: Need,
+    rooms: list[Room],
+    candidates: list[Room],
+    *,
+    may_displace: bool,
+    make: Make,
+    port: Callable[[DockerHost], int | None] = lambda host: None,
 ) -> Container:
     for candidate in candidates:
         host = DockerHost.objects.select_for_update().get(pk=candidate.host.pk)
         if not host.is_open:
             continue  # cordoned or quarantined meanwhile
         try:
-            container = _place_on(host, plan, may_displace=may_displace)
+            container = _place_on(host, make, port(host), may_displace=may_displace)
         except errors.NoCapacity:
             continue  # no port or no memory any more: the next one may have some
-        container.placed_because = _because(candidate, rooms, plan)
+        container.placed_because = because(candidate, rooms, plan)
         return container
-    raise errors.NoCapacity(detail=_no_room(rooms, plan))
-
-
-def _because(chosen: Room, rooms: list[Room], plan: ServicePlan) -> str:
-    others = [
-        f"{room.host} ({room.refusal(plan) or room.merits(plan)})"
-        for room in rooms
-        if room is not chosen
-    ]
-    text = f"{chosen.host}: {chosen.merits(plan)}"
-    return f"{text}; not {', '.join(others)}" if others else f"{text}; the only host"
-
-
-def _no_room(rooms: list[Room], plan: ServicePlan) -> str:
-    reasons = [f"{room.host}: {room.refusal(plan) or 'full by now'}" for room in rooms]
-    listing = "; ".join(reasons) or "there is none"
-    return f"no host can take {plan.memory_mb} MiB more ({listing})"
+    raise errors.NoCapacity(detail=no_room(rooms, plan))
 
 
 @transaction.atomic
-def _place_on(host: DockerHost, plan: ServicePlan, *, may_displace: bool) -> Container:
+def _place_on(
+    host: DockerHost, make: Make, port: int | None, *, may_displace: bool
+) -> Container:
     """The row and its port, or neither. Raise NoCapacity. Needs the host's lock."""
     # The row before the room: it waits for the plan's lock, and whoever has that may
     # be claiming a standby.
-    container = Container.objects.create(
-        host=host,
-        plan=plan,
-        engine=plan.offering.engine,
-        admin_secret=new_secret(),
-        **{name: getattr(plan, name) for name in (*MADE_WITH, *HELD_TO)},
-    )
-    PortLease.objects.reserve(container, host)
+    container = make(host=host)
+    PortLease.objects.reserve(container, host, preferred=port)
     make_room(host, may_displace=may_displace)
     return container
 

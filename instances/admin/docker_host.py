@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from instances import certificates
 from instances.admin import (
     adopt,
+    drain,
     host_connection,
     host_containers,
     host_disk,
@@ -25,6 +26,7 @@ from instances.admin import (
 from instances.admin.base import (
     ConsoleAdmin,
     Section,
+    Tool,
     asks,
     count_of,
     record,
@@ -107,6 +109,20 @@ class DockerHostAdmin(ConsoleAdmin):
         ("Room", {"fields": ["memory_mb", "memory", "reserve_mb", "disk_story"]}),
     ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DockerHost]:
+        """Those that were removed have a page, and a place in the list if asked for."""
+        rows = super().get_queryset(request)
+        match, removed = request.resolver_match, DockerHost.State.REMOVED
+        is_list = match is not None and str(match.url_name).endswith("_changelist")
+        if is_list and request.GET.get("state__exact") != removed:
+            return rows.exclude(state=removed)
+        return rows
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and obj.state == DockerHost.State.REMOVED:
+            return False
+        return super().has_change_permission(request, obj)
+
     def annotations(self) -> dict[str, Any]:
         present = Container.objects.exclude(state=Container.State.GONE)
         given = (
@@ -121,6 +137,8 @@ class DockerHostAdmin(ConsoleAdmin):
         }
 
     def sections(self, request: HttpRequest, row: DockerHost) -> list[Section]:
+        if row.state == DockerHost.State.REMOVED:
+            return []
         return [
             host_findings.section(request, self, row),
             host_connection.section(request, self, row),
@@ -131,6 +149,20 @@ class DockerHostAdmin(ConsoleAdmin):
     has_check_permission = asks("check")
     has_prestage_permission = asks("prestage")
     has_reconcile_permission = asks("reconcile")
+    has_drain_permission = asks("drain")
+    has_remove_permission = asks("remove")
+
+    def tools(self, request: HttpRequest, row: DockerHost) -> list[Tool]:
+        return drain.tools(request, self, row)
+
+    def drain_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.drain_page(request, self, pk)
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.cancel(request, self, pk)
+
+    def remove_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return drain.remove_page(request, self, pk)
 
     def get_urls(self) -> list[Any]:
         dry_run = path(
@@ -139,11 +171,8 @@ class DockerHostAdmin(ConsoleAdmin):
             name=placement.URL_NAME,
         )
         parts = (
-            host_connection,
-            host_containers,
-            host_images,
-            host_findings,
-            adopt,
+            *(drain, host_connection, host_containers, host_images),
+            *(host_findings, adopt),
         )
         more = [url for part in parts for url in part.urls(self)]
         return [dry_run, *more, *super().get_urls()]

@@ -112,6 +112,19 @@ class DockerHostForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for name in SECRETS:
             self.initial[name] = ""
+        self._limit_states()
+
+    def _limit_states(self) -> None:
+        """A drain and a removal have pages of their own."""
+        field, state = self.fields.get("state"), DockerHost.State
+        if not isinstance(field, forms.ChoiceField):
+            return
+        if self.instance.state == state.DRAINING:
+            field.disabled = True
+            field.help_text = "It is being drained: end that on its page."
+        else:
+            editable = (state.ACTIVE, state.CORDONED)
+            field.choices = [(row.value, row.label) for row in editable]
 
     def clean_database_host(self) -> str:
         text: str = self.cleaned_data["database_host"]

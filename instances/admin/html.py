@@ -45,6 +45,7 @@ TONES = {
         "queued",
         "wanted",
         "cordoned",
+        "draining",
         "created",
         "paused",
         "restarting",

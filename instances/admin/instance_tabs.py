@@ -24,6 +24,7 @@ from instances.admin import (
     instance_glance,
     logs,
     lost,
+    stale,
     tables,
     timelines,
 )
@@ -53,7 +54,10 @@ def tab_url(instance: ServiceInstance, slug: str) -> str:
 def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
     container = instance.container
     differences = host_findings.of_container(container) if container else []
-    return [*lost.sections(instance), *differences, instance_glance.section(instance)]
+    may_settle = request.user.has_perm("instances.move_serviceinstance")
+    moved = stale.sections(instance, may_settle=may_settle)
+    urgent = (*lost.sections(instance), *differences, *moved)
+    return [*urgent, instance_glance.section(instance)]
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from instances.admin import stale
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import (
     NOTHING,
@@ -18,9 +19,17 @@ from instances.admin.html import (
     moment,
     preformatted,
     span,
+    whole,
 )
 from instances.admin.tables import took
-from instances.models import Backup, Evidence, Kind, Operation, ServicePlan
+from instances.models import (
+    Backup,
+    DockerHost,
+    Evidence,
+    Kind,
+    Operation,
+    ServicePlan,
+)
 from instances.models.evidence import KEPT_FOR
 
 
@@ -99,7 +108,8 @@ class OperationAdmin(ReadOnlyAdmin):
             said = {"evidence": evidence, "until": moment(evidence.taken_at + KEPT_FOR)}
             template = "admin/instances/section_evidence.html"
             found.append(Section("Evidence", template, said))
-        return found
+        moved = row.kind == Kind.MOVE and row.state == row.State.SUCCEEDED
+        return [*(stale.sections(row.instance) if moved else ()), *found]
 
     @admin.display(description="operation", ordering="kind")
     def name(self, row: Operation) -> SafeString:
@@ -121,6 +131,9 @@ class OperationAdmin(ReadOnlyAdmin):
     def wish(self, row: Operation) -> SafeString:
         if row.kind == Kind.RESTORE:
             return link(Backup.objects.filter(pk=row.request["backup"]).first())
+        if row.kind == Kind.MOVE:
+            host = DockerHost.with_removed.filter(pk=row.request["host"]).first()
+            return whole(f"to {host or 'the best host'}")
         return as_lines(_wishes(row.request) if row.kind == Kind.UPDATE else ())
 
     @admin.display(description="recorded (UTC)", ordering="created_at")

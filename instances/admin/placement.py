@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from instances import placement
+from instances import placement, rooms
 from instances.admin.base import Section, table
 from instances.admin.html import link
 from instances.models import DockerHost, ServicePlan
@@ -50,7 +50,7 @@ def dry_run(request: HttpRequest, model_admin: Any) -> HttpResponse:
 
 
 def _answer(plan: ServicePlan, number: int) -> tuple[Section, str]:
-    before = {room.host.pk: room for room in placement.survey()}
+    before = {room.host.pk: room for room in rooms.survey()}
     placed, after = placement.rehearse(plan, number)
     rows = [
         (

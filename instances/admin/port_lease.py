@@ -1,4 +1,4 @@
-"""Ports: leased to containers, or resting until somebody may have them."""
+"""The ports that are leased on Docker hosts, or rest."""
 
 from typing import Any, ClassVar
 

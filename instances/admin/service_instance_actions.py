@@ -12,7 +12,9 @@ from instances.admin import (
     back_up,
     backup_policy,
     deprovision,
+    move,
     sharing,
+    stale,
     upgrade,
     upload,
 )
@@ -28,6 +30,7 @@ class Actions(ConsoleAdmin):
     has_backup_policy_permission = asks("set_backup_policy")
     has_upload_permission = asks("upload_backup")
     has_upgrade_permission = asks("upgrade")
+    has_move_permission = asks("move")
     has_deprovision_permission = asks("deprovision")
 
     def get_urls(self) -> list[Any]:
@@ -45,6 +48,12 @@ class Actions(ConsoleAdmin):
                 name=upload.URL_NAME,
             ),
             path("upgrade/", view(self.upgrade_view), name=upgrade.URL_NAME),
+            path("<uuid:pk>/move/", view(self.move_view), name=move.URL_NAME),
+            path(
+                "<uuid:pk>/bindings-renewed/",
+                view(self.renewed_view),
+                name=stale.URL_NAME,
+            ),
             path(
                 "deprovision/", view(self.deprovision_view), name=deprovision.URL_NAME
             ),
@@ -67,6 +76,9 @@ class Actions(ConsoleAdmin):
             found.append(Tool(url, "Upload a backup…"))
         if row.is_behind and self.has_upgrade_permission(request):
             found.append(Tool(confirmation_url(upgrade.URL_NAME, [row.pk]), "Upgrade…"))
+        if is_ready and self.has_move_permission(request):
+            url = reverse(f"admin:{move.URL_NAME}", args=[row.pk])
+            found.append(Tool(url, "Move…"))
         if self.has_deprovision_permission(request):
             url = confirmation_url(deprovision.URL_NAME, [row.pk])
             found.append(Tool(url, "Deprovision…", is_dangerous=True))
@@ -88,6 +100,12 @@ class Actions(ConsoleAdmin):
 
     def upload_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         return upload.view(request, self, pk)
+
+    def move_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return move.confirm(request, self, pk)
+
+    def renewed_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return stale.settle(request, self, pk)
 
     @admin.action(
         description="Upgrade the selected service instances…", permissions=["upgrade"]

@@ -6,12 +6,13 @@ from instances.models.backup_copy import BackupCopy
 from instances.models.backup_override import BackupOverride
 from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
-from instances.models.docker_host import DockerHost, PortLease
+from instances.models.docker_host import DockerHost
 from instances.models.evidence import Evidence
 from instances.models.finding import Finding
 from instances.models.host_image import HostImage
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
+from instances.models.port_lease import PortLease
 from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance

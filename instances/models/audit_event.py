@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import models
 
+from instances.models.docker_host import DockerHost
 from instances.models.service_instance import ServiceInstance
 
 
@@ -50,6 +51,20 @@ class AuditEvent(models.Model):
             action=action,
             target=f"service instance {instance.guid}",
             instance=instance,
+            request_id=actor.request_id[:255],
+            changes=changes,
+        )
+
+    @classmethod
+    def of_host(
+        cls, actor: Actor, action: str, host: DockerHost, **changes: Any
+    ) -> None:
+        """Note a wish that is about a Docker host."""
+        cls.objects.create(
+            actor_kind=actor.kind,
+            actor_name=actor.name[:255],
+            action=action,
+            target=f"Docker host {host.name}",
             request_id=actor.request_id[:255],
             changes=changes,
         )

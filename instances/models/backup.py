@@ -42,6 +42,7 @@ class Trigger(models.TextChoices):
     SCHEDULE = "schedule"
     EVENT = "event"
     RESTORE = "restore", "before a restore"
+    MOVE = "move", "before a move"
     DEPROVISION = "deprovision", "before the deprovision"
     UPLOAD = "upload", "uploaded"
 

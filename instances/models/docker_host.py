@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,18 +13,16 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from instances import certificates, errors
+from instances import certificates
 from instances.addresses import REFUSAL, SHAPE, is_address, is_insecure
 from instances.encryption import EncryptedTextField
 from instances.models.brake import Brake
 
-REST = timedelta(seconds=60)
-"""A released port rests: a late `create` may still claim it (FAILURES F112)."""
-STRANGER_REST = timedelta(minutes=10)
-"""How long a port that another program holds is left alone before a new try."""
-
 HOLDING = ("starting", "standby", "adopting", "in_use")
 """States of containers whose memory counts."""
+GIVEN = Q(state__in=HOLDING) | Q(state="kept", lease__isnull=False)
+"""Containers whose memory counts: a kept one has its port as long as its successor is
+on another host, and may come back there."""
 IS_STANDBY = Q(state="standby") | Q(state="starting", claimed_until__isnull=False)
 
 _LABELS = re.compile(r"[\w.=/-]+( +[\w.=/-]+)*", re.ASCII)
@@ -35,12 +34,24 @@ _port_limits = [MinValueValidator(1024), MaxValueValidator(65535)]
 class HostState(models.TextChoices):
     ACTIVE = "active"
     CORDONED = "cordoned"
+    DRAINING = "draining"
+    REMOVED = "removed"
 
 
 class DockerHostQuerySet(models.QuerySet["DockerHost"]):
     def trusted(self) -> "DockerHostQuerySet":
         """Without those where another Docker Engine answers than the known one."""
         return self.filter(other_engine_id="")
+
+
+_AllHosts = models.Manager.from_queryset(DockerHostQuerySet)
+
+
+class _KnownHosts(_AllHosts):
+    """Without those that were removed: their rows stay for the history alone."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().exclude(state=HostState.REMOVED)
 
 
 def check_labels(text: str) -> None:
@@ -125,8 +136,20 @@ class DockerHost(Brake):
     free_bytes = models.BigIntegerField("disk free", null=True, editable=False)
     """What Docker's disk had free when it was last asked; null: nobody could say."""
     free_measured_at = models.DateTimeField(null=True, editable=False)
+    drain_since = models.DateTimeField(null=True, editable=False)
+    drain_at_once = models.PositiveSmallIntegerField(
+        default=2, db_default=2, editable=False
+    )
+    """How many service instances a drain moves at a time."""
+    drain_is_safe = models.BooleanField(default=True, db_default=True, editable=False)
+    """Whether each is backed up before."""
+    drain_asked_by = models.CharField(
+        max_length=255, editable=False, default="", db_default=""
+    )
 
-    objects = DockerHostQuerySet.as_manager()
+    # The first one is what dumpdata writes: containers of the past name their hosts.
+    with_removed = DockerHostQuerySet.as_manager()
+    objects = _KnownHosts()
 
     class Meta:
         ordering = ["name"]
@@ -134,6 +157,8 @@ class DockerHost(Brake):
             ("check_dockerhost", "Can test connection of Docker host"),
             ("prestage_dockerhost", "Can prestage images on Docker host"),
             ("reconcile_dockerhost", "Can settle what is found on Docker host"),
+            ("drain_dockerhost", "Can drain Docker host"),
+            ("remove_dockerhost", "Can remove Docker host"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -231,8 +256,7 @@ class DockerHost(Brake):
 
     def free_memory_mb(self) -> int:
         """What is left of the budget."""
-        holding = self.containers.filter(state__in=HOLDING)
-        given = holding.aggregate(given=Sum("memory_mb"))
+        given = self.containers.filter(GIVEN).aggregate(given=Sum("memory_mb"))
         return self.memory_mb - (given["given"] or 0)
 
     def reconcile_soon(self) -> None:
@@ -245,53 +269,3 @@ class DockerHost(Brake):
         if not problem:
             changes["reached_at"] = Now()
         DockerHost.objects.filter(pk=self.pk).update(**changes)
-
-
-class PortLeaseQuerySet(models.QuerySet["PortLease"]):
-    def reserve(self, container: "models.Model", host: DockerHost) -> "PortLease":
-        """Lease the lowest free port. Raise NoCapacity. Needs the host's row locked."""
-        self.filter(host=host, resting_until__lte=Now()).delete()
-        taken = set(self.filter(host=host).values_list("number", flat=True))
-        for number in range(host.port_min, host.port_max + 1):
-            if number not in taken:
-                return self.create(host=host, number=number, container=container)
-        raise errors.NoCapacity(detail=f"host {host} has no free port")
-
-
-class PortLease(models.Model):
-    """One port of one host: leased to a container, or resting and nobody's."""
-
-    host = models.ForeignKey(DockerHost, on_delete=models.PROTECT, related_name="ports")
-    number = models.PositiveIntegerField()
-    container = models.OneToOneField(
-        "instances.Container",
-        on_delete=models.PROTECT,
-        null=True,
-        related_name="lease",
-    )
-    resting_until = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=100, blank=True)
-
-    objects = PortLeaseQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["host", "number"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["host", "number"], name="one_lease_per_port"
-            ),
-            models.CheckConstraint(
-                condition=Q(container__isnull=False, resting_until__isnull=True)
-                | Q(container__isnull=True, resting_until__isnull=False),
-                name="port_leased_or_resting",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.number}"
-
-    def release(self, *, rest: timedelta = REST, reason: str = "just released") -> None:
-        """Give the port back; nobody gets it before it has rested."""
-        PortLease.objects.filter(pk=self.pk, container=self.container_id).update(
-            container=None, resting_until=Now() + rest, reason=reason
-        )

@@ -10,6 +10,7 @@ class Kind(models.TextChoices):
     UNBIND = "unbind"
     BACK_UP = "back_up", "back up"
     RESTORE = "restore"
+    MOVE = "move"
     UPLOAD = "upload"
     EXPIRE = "expire"
     DEPROVISION = "deprovision"
@@ -19,7 +20,7 @@ class Kind(models.TextChoices):
 
 EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
-    *(Kind.ADOPT, Kind.DEPROVISION),
+    *(Kind.ADOPT, Kind.MOVE, Kind.DEPROVISION),
 )
 """One at a time per service instance. Others are per binding, if they have one."""
 WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)

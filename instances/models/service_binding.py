@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -32,6 +33,21 @@ class ServiceBindingQuerySet(models.QuerySet["ServiceBinding"]):
     def overdue(self) -> "ServiceBindingQuerySet":
         """Those whose time is over and whose users can still log in."""
         return self.filter(state=BindingState.READY, expires_at__lte=Now())
+
+    def stale(self) -> "ServiceBindingQuerySet":
+        """Those whose apps still have an address from before a move.
+
+        A later binding of the same app, or one that succeeds it, has the new one.
+        """
+        ready = ServiceBinding.objects.filter(state=BindingState.READY)
+        later = ready.filter(
+            instance=OuterRef("instance"), created_at__gt=OuterRef("stale_since")
+        )
+        replaced = later.filter(app_guid=OuterRef("app_guid")).exclude(app_guid="")
+        rows = self.filter(state=BindingState.READY, stale_since__isnull=False)
+        return rows.exclude(Exists(replaced)).exclude(
+            Exists(later.filter(predecessor=OuterRef("pk")))
+        )
 
     def find_live(
         self, instance: ServiceInstance, guid: str
@@ -72,6 +88,8 @@ class ServiceBinding(StatefulModel):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, editable=False)
     """In whole seconds, so that it is the same in every database and answer."""
+    stale_since = models.DateTimeField(null=True, editable=False)
+    """When the address changed that apps were given; see stale()."""
     gone_at = models.DateTimeField(null=True, editable=False)
     connected_at = models.DateTimeField(null=True, editable=False)
     """When its user was last seen connected: a worker looks about every minute."""

@@ -97,6 +97,7 @@ class ServiceInstance(StatefulModel):
             ("set_backup_policy_serviceinstance", "Can set backup policy"),
             ("upload_backup_serviceinstance", "Can upload backup"),
             ("upgrade_serviceinstance", "Can upgrade service instance"),
+            ("move_serviceinstance", "Can move service instance"),
             ("lift_disk_limit_serviceinstance", "Can lift disk limit for an hour"),
             ("deprovision_serviceinstance", "Can deprovision service instance"),
             ("force_deprovision_serviceinstance", "Can force or forget deprovision"),

@@ -7,7 +7,7 @@ A copy is believed because its id is a digest of all that is in it.
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,10 +15,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from instances import errors
-from instances.containers import Archive, ContainerHost
+from instances.containers import ContainerHost
 from instances.models import Actor, AuditEvent, Backup, BackupCopy, DockerHost
 from instances.models.leased_work import MOST_CRASHES
-from instances.operations import backup_places, hosts, registry
+from instances.operations import backup_places, hosts, image_sending, registry
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,9 @@ def _bring(backup: Backup, host: DockerHost, report: Report) -> int | None:
             registry.pull(backup, host, report)
             sent = None
         else:
-            sent = _send(backup, source, target, report)
+            sent = image_sending.send(
+                *(backup.reference, backup.image_id, source, target), report=report
+            )
         found = target.images.find(backup.reference)
     else:
         if host.pk != backup.host_id and backup_places.is_own(backup, host):
@@ -168,47 +170,6 @@ def _source(
         except errors.HostUnreachable as error:
             logger.warning("host=%s: %s", row, error.detail)
     return None
-
-
-def _send(
-    backup: Backup, source: ContainerHost, target: ContainerHost, report: Report
-) -> int:
-    """Without the layers that the target has; all of them if it does not take that."""
-    layers = source.layers(backup.reference)
-    known = layers[: target.count_known(layers)]
-    try:
-        return _stream(backup, source, target, known, report)
-    except errors.ArchiveRefused as error:
-        if not known:
-            raise
-        # A Docker with containerd's image store wants to see each layer again.
-        logger.warning("backup=%s: sent whole, since %s", backup.pk, error.detail)
-        return _stream(backup, source, target, (), report)
-
-
-def _stream(
-    backup: Backup,
-    source: ContainerHost,
-    target: ContainerHost,
-    known: tuple[str, ...],
-    report: Report,
-) -> int:
-    sent = 0
-    saved = source.save_image(backup.reference)
-    archive = Archive(saved, backup.reference, image_id=backup.image_id, known=known)
-
-    def counted(pieces: Iterator[bytes]) -> Generator[bytes]:
-        nonlocal sent
-        for piece in pieces:
-            sent += len(piece)
-            report(f"sending: {sent // 2**20} MiB")
-            yield piece
-
-    try:
-        target.load_image(counted(archive.pieces()))
-    finally:
-        saved.close()
-    return sent
 
 
 def sweep() -> None:

@@ -60,9 +60,9 @@ def _look_at_copies(copies: dict[str, BackupCopy], images: dict[str, str]) -> No
 
 def _note(row: Backup, state: str, problem: str) -> None:
     logger.warning("backup=%s is %s: %s", row.pk, state, problem or "it is back")
-    Backup.objects.filter(pk=row.pk, state=row.state).update(
-        state=state, problem=problem, claimed_until=None, proofs=0
-    )
+    # It may have moved to another host since it was read.
+    rows = Backup.objects.filter(pk=row.pk, state=row.state, host=row.host_id)
+    rows.update(state=state, problem=problem, claimed_until=None, proofs=0)
 
 
 def _settle(host: DockerHost, reference: str, label: str) -> None:

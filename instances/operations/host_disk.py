@@ -57,6 +57,12 @@ def refuse_copy(backup: Backup, container: Container) -> None:
     _refuse(container.host, container.image, needed, with_reserve=True)
 
 
+def refuse_move(former: Container, successor: Container) -> None:
+    """Raise DiskFull if its data has no room on the other host."""
+    needed = _layer_bytes(former)
+    _refuse(successor.host, successor.image, needed, with_reserve=True)
+
+
 def _refuse(host: DockerHost, image: str, needed: int, *, with_reserve: bool) -> None:
     host.refresh_from_db(fields=["free_bytes", "free_measured_at", "reserve_mb"])
     at, free = host.free_measured_at, host.free_bytes

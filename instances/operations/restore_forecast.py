@@ -63,10 +63,15 @@ def downtime(backup: Backup) -> timedelta:
 
 def last_downtime(backup: Backup) -> timedelta | None:
     """How long that was at the last restore of such a database."""
+    return last_outage(Kind.RESTORE, backup.engine)
+
+
+def last_outage(kind: Kind, engine: str) -> timedelta | None:
+    """How long the last one of that kind took since it had stopped the database."""
     done = Operation.objects.filter(
-        kind=Kind.RESTORE,
+        kind=kind,
         state=Operation.State.SUCCEEDED,
-        instance__plan__offering__engine=backup.engine,
+        instance__plan__offering__engine=engine,
     )
     last = done.order_by("-finished_at").first()
     if last is None or last.finished_at is None:

@@ -54,7 +54,7 @@ def sweep() -> None:
     for instance, going in going_soon(most=MOST_AT_ONCE):
         _expire(instance, going)
     for backup in Backup.objects.leftover().select_related("host"):
-        if _is_free(backup):
+        if is_free(backup):
             backup_images.remove(backup, backup.reference)
     used = Q(backups__isnull=False) | Q(backup_copies__isnull=False)
     # Where many containers are not listed, images may not be either (FAILURES F31).
@@ -177,12 +177,12 @@ def _expire(instance: ServiceInstance, going: list[Backup]) -> None:
         # A restore is accepted under the same lock.
         ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         for backup in going:
-            if _is_free(backup):
+            if is_free(backup):
                 with suppress(errors.ConcurrencyError):
                     backup.move(_State.EXPIRING, only_from=(_State.VERIFIED,))
 
 
-def _is_free(backup: Backup) -> bool:
+def is_free(backup: Backup) -> bool:
     """Whether no container is made of it, nor is to be."""
     rows = Container.objects.filter(host=backup.host_id, image=backup.reference)
     if rows.exclude(state=Container.State.GONE).exists():

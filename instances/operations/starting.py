@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 
 from instances import errors
 from instances.engines import get_engine
-from instances.models import Container, DockerHost
-from instances.models.docker_host import STRANGER_REST, PortLease
+from instances.models import Container, DockerHost, PortLease
+from instances.models.port_lease import STRANGER_REST
 from instances.operations import evidence, hosts
 
 READY_LIMIT_S = 60.0

@@ -40,6 +40,10 @@ REPORT_S = 5.0
 _State = Container.State
 
 
+Recorder = Callable[[Work, Container, Mapping[str, Any], str], Container]
+"""Writes the successor's row: given the former, what it is made with, and a secret."""
+
+
 class Source(Protocol):
     """Where the successor's data comes from."""
 
@@ -59,16 +63,22 @@ class Source(Protocol):
 
 
 def swap(
-    work: Work, former: Container, made_with: Mapping[str, Any], source: Source
+    work: Work,
+    former: Container,
+    made_with: Mapping[str, Any],
+    source: Source,
+    record: Recorder | None = None,
 ) -> Container:
     """Start the successor, of this image and these limits, and find the data in it.
+
+    It is beside the former one, unless somebody else records it.
 
     Where an earlier attempt has got so far, go on with its one. In the rows both
     are there afterwards: finish() or put_back() ends that.
     """
     successor = _started_before(former)
     if successor is None:
-        successor = _started(work, former, made_with, source)
+        successor = _started(work, former, made_with, source, record or _recorded)
     if successor.state == _State.STARTING:
         wait_until_ready(
             successor, step=work.step, check=work.check, limit_s=READY_LIMIT_S
@@ -106,20 +116,21 @@ def put_back(former: Container) -> None:
     former.refresh_from_db()
     if former.state != _State.KEPT:
         return
-    _pass_port(former, to=former)
+    if former.port is None:
+        _pass_port(former, to=former)
     for successor in former.current_successors():
         successor.retire()
     former.move(_State.IN_USE, only_from=(_State.KEPT,))
 
 
-def settle(operation: Operation) -> None:
+def settle(operation: Operation, source: Source | None = None) -> None:
     """Make the containers what the rows say, after put_back() or a late attempt."""
     instance = ServiceInstance.objects.get(pk=operation.instance_id)
     container = instance.container
     if container is None:
         return
     for successor in container.successors.all():
-        hosts.remove_if_unwanted(successor)
+        _remove_if_unwanted(successor, container)
     if container.state != _State.IN_USE:
         return
     hosts.start_again(container)
@@ -129,7 +140,17 @@ def settle(operation: Operation) -> None:
         check=lambda: None,
         limit_s=SETTLE_LIMIT_S,
     )
-    OwnData().wipe(operation, container)
+    (source or OwnData()).wipe(operation, container)
+
+
+def _remove_if_unwanted(successor: Container, former: Container) -> None:
+    """One on another host, which may be down, keeps no port from the former one."""
+    try:
+        hosts.remove_if_unwanted(successor)
+    except errors.HostUnreachable as error:
+        if successor.host_id == former.host_id:
+            raise
+        logger.warning("container=%s goes later: %s", successor, error.detail)
 
 
 def _started_before(former: Container) -> Container | None:
@@ -144,12 +165,16 @@ def _started_before(former: Container) -> Container | None:
 
 
 def _started(
-    work: Work, former: Container, made_with: Mapping[str, Any], source: Source
+    work: Work,
+    former: Container,
+    made_with: Mapping[str, Any],
+    source: Source,
+    record: Recorder,
 ) -> Container:
-    host = hosts.connect(former.host)
     if former.state == _State.IN_USE:
         source.prepare(work, former)
-    successor = _recorded(work, former, made_with, source.admin_secret(former))
+    successor = record(work, former, made_with, source.admin_secret(former))
+    host = hosts.connect(successor.host)
     work.step(f"creating a container of image {successor.image}")
     host.create(hosts.spec(successor))
     source.fill(work, former, successor)
@@ -195,7 +220,8 @@ def _recorded(
 
 def _pass_port(former: Container, *, to: Container) -> None:
     """Give the port that the former or one of its successors has to one of them."""
-    successors = Container.objects.filter(succeeds=former)
+    # Those elsewhere, which a move has left behind, have ports of their own.
+    successors = Container.objects.filter(succeeds=former, host=former.host_id)
     family = [former.pk, *successors.values_list("pk", flat=True)]
     PortLease.objects.filter(container__in=family).update(container=to)
     to.refresh_from_db()

@@ -60,6 +60,7 @@ class MemoryCommits:
         rows = self.machine.containers.values()
         if any(row.spec.image == reference for row in rows):
             raise errors.HostRefused(detail=f"{reference} is in use")
+        self.machine.images.discard(reference)
         removed = self.machine.backups.pop(reference, None)
         if removed is not None:
             self.machine.backups.pop(removed.base, None)

@@ -83,7 +83,7 @@ def compare(seen: Seen) -> Iterator[Found]:
         yield Found(_Kind.LEFTOVER, name)
 
 
-def _is_to_run(row: Container) -> bool:
+def is_to_run(row: Container) -> bool:
     """Whether it should run: the one place that is asked for it."""
     return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
 
@@ -187,11 +187,11 @@ def _described(status: ContainerStatus) -> dict[str, Any]:
 
 
 def _of_status(seen: Seen, row: Container, status: ContainerStatus) -> Iterator[Found]:
-    name, is_to_run = row.name, _is_to_run(row)
-    if is_to_run and status.state == "paused":
+    name, runs = row.name, is_to_run(row)
+    if runs and status.state == "paused":
         if row.pk not in seen.busy:
             yield Found(_Kind.PAUSED, name, row=row, status=status)
-    elif is_to_run and not status.is_running:
+    elif runs and not status.is_running:
         yield Found(_Kind.DOWN, name, f"Docker says {status.state}", row, status)
     if row.state not in WANTED or row.pk in seen.busy:
         return
@@ -201,7 +201,7 @@ def _of_status(seen: Seen, row: Container, status: ContainerStatus) -> Iterator[
     text = drift.image(row, status)
     if text:
         yield Found(_Kind.IMAGE, name, text, row, status)
-    text = drift.limits(row, seen.inspected.get(name), restarts=is_to_run)
+    text = drift.limits(row, seen.inspected.get(name), restarts=runs)
     if text:
         yield Found(_Kind.LIMITS, name, text, row, status)
     if name in seen.wedged:

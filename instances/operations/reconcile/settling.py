@@ -14,7 +14,7 @@ from instances.models import (
     ServiceInstance,
 )
 from instances.operations import debts, ghosts, hosts, recreate_user
-from instances.operations.reconcile.findings import Found
+from instances.operations.reconcile.findings import Found, is_to_run
 from instances.operations.reconcile.observation import Seen
 
 logger = logging.getLogger(__name__)
@@ -115,6 +115,10 @@ def _start(seen: Seen, found: Found) -> str | None:
     assert row is not None and status is not None
     if status.state not in ("exited", "created", "dead"):
         return f"Docker says {status.state}: see the container's log"
+    # One that a swap has stopped meanwhile has had that written before (I3).
+    row.refresh_from_db(fields=["state"])
+    if not is_to_run(row):
+        return None
     try:
         hosts.start_again(row)
     except (errors.PortTaken, errors.ContainerFailed) as error:

@@ -97,15 +97,19 @@ PAGES = {
     "instances_catalog_preview": Page(VIEWERS),
     "instances_dockerhost_accept": Page(ADMINISTRATORS),
     "instances_dockerhost_adopt": Page(OPERATORS, is_found=False),
+    "instances_dockerhost_cancel_drain": Page(NOBODY, OPERATORS),
     "instances_dockerhost_check": Page(OPERATORS),
     "instances_dockerhost_concede": Page(OPERATORS),
     "instances_dockerhost_containers": Page(VIEWERS, NOBODY),
+    "instances_dockerhost_drain": Page(OPERATORS),
     "instances_dockerhost_images": Page(VIEWERS),
     "instances_dockerhost_placement": Page(VIEWERS),
     "instances_dockerhost_prestage": Page(OPERATORS),
     "instances_dockerhost_remove_container": Page(OPERATORS, is_found=False),
+    "instances_dockerhost_remove": Page(ADMINISTRATORS),
     "instances_serviceinstance_back_up": Page(OPERATORS),
     "instances_serviceinstance_backup_policy": Page(OPERATORS),
+    "instances_serviceinstance_bindings_renewed": Page(OPERATORS),
     "instances_serviceinstance_deprovision": Page(OPERATORS),
     **{
         f"instances_serviceinstance_tab_{slug}": Page(VIEWERS, NOBODY)
@@ -114,6 +118,7 @@ PAGES = {
             *("live", "live_now", "logs", "logs_part", "logs_file"),
         )
     },
+    "instances_serviceinstance_move": Page(OPERATORS),
     "instances_serviceinstance_upload_backup": Page(ADMINISTRATORS),
     "instances_serviceinstance_upgrade": Page(OPERATORS),
 }

@@ -7,11 +7,12 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
-LATER = import_module("instances.migrations.0009_what_reconciliation_finds")
+LATER = ("0009_what_reconciliation_finds", "0010_moves_and_drains")
 EDITOR = SimpleNamespace(connection=connection)
 
 
 def make_roles() -> None:
     """As the migration does; it may run again."""
     MIGRATION.make_roles(apps, EDITOR)
-    LATER.grant(apps, EDITOR)
+    for name in LATER:
+        import_module(f"instances.migrations.{name}").grant(apps, EDITOR)
