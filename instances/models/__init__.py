@@ -8,8 +8,10 @@ from instances.models.broker import Broker, BrokerCredential, Worker
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost, PortLease
 from instances.models.host_image import HostImage
+from instances.models.login_attempt import LoginAttempt
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
+from instances.models.operator_identity import OperatorIdentity
 from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
@@ -30,7 +32,9 @@ __all__ = [
     "HostImage",
     "HostSample",
     "Kind",
+    "LoginAttempt",
     "Operation",
+    "OperatorIdentity",
     "PortLease",
     "ServiceBinding",
     "ServiceInstance",
