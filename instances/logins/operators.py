@@ -45,7 +45,8 @@ def roles_of(claims: dict[str, Any]) -> set[str]:
     login = settings.OPERATOR_LOGIN
     given = claims.get(login["roles_claim"])
     names = given.split() if isinstance(given, str) else given
-    has = {name for name in names if isinstance(name, str)} if names else set()
+    listed = names if isinstance(names, list) else []
+    has = {name for name in listed if isinstance(name, str)}
     return {role for role, groups in login["roles"].items() if has & set(groups)}
 
 

@@ -54,6 +54,8 @@ def callback(request: HttpRequest) -> HttpResponse:
         return _trouble(request, error, 503)
     except errors.LoginRefused as error:
         return _trouble(request, error, 403)
+    # A change of roles has just ended the user's sessions: this one may be of them.
+    request.session.flush()
     login(request, user, backend=BACKEND)
     sessions.begin(request)
     return HttpResponseRedirect(finished.target)
