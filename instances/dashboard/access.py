@@ -111,8 +111,7 @@ def forget(request: HttpRequest) -> None:
 
 def _offering_id(guid: str) -> str:
     """That of the instance, whose client the platform has; else of any."""
-    instance = ServiceInstance.objects.find_live(guid)
-    if instance is not None:
-        return instance.plan.offering_id
-    ids = ServiceOffering.objects.filter(active=True).order_by("pk")
-    return ids.values_list("pk", flat=True).first() or ""
+    live = ServiceInstance.objects.filter(live_key=digest(guid))
+    offered = ServiceOffering.objects.filter(active=True).order_by("pk")
+    own = live.values_list("plan__offering", flat=True).first()
+    return own or offered.values_list("pk", flat=True).first() or ""

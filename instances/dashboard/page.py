@@ -18,6 +18,7 @@ from instances.models import (
 )
 from instances.models.backup_override import clock_of, limits_of
 from instances.models.disk import DiskState
+from instances.models.service_instance import digest
 from instances.operations import backup_schedule
 
 MOST_ROWS = 10
@@ -29,6 +30,16 @@ DISK = {
     DiskState.STOPPED: "The disk is full, so that the database is stopped: change to a "
     "plan with more disk with cf update-service.",
 }
+
+
+_RELATED = ("plan__offering", "container__host", "container__lease", "backup_override")
+
+
+def find(guid: str) -> ServiceInstance | None:
+    """The live one of that id, and none of the secrets that belong to it."""
+    rows = ServiceInstance.objects.select_related(*_RELATED)
+    secrets = secret_columns(ServiceInstance, ("container__host",))
+    return rows.defer(*secrets).filter(live_key=digest(guid)).first()
 
 
 def content(row: ServiceInstance, *, may_manage: bool) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from instances import errors
 from instances.dashboard import access
-from instances.dashboard.page import content
-from instances.models import ServiceInstance
+from instances.dashboard.page import content, find
 
 logger = logging.getLogger(__name__)
 NOT_YOURS = (
@@ -29,7 +28,7 @@ def instance(request: HttpRequest, guid: str) -> HttpResponse:
     visitor = access.find_visitor(request, guid)
     if visitor is None:
         return _to_login(request, guid)
-    row = ServiceInstance.objects.find_live(guid)
+    row = find(guid)
     if row is None:
         return _trouble(request, "There is no such service instance any more.", 404)
     context = {"visitor": visitor, **content(row, may_manage=visitor.may_manage)}
