@@ -70,8 +70,12 @@ def _shared(engine: str) -> str:
 
 
 def _variable(row: ServiceInstance) -> str:
-    found: dict[str, Any] = {"name": str(row), "credentials": {"uri": "…"}}
-    document = {row.plan.offering.name: [found]}
+    is_known = row.plan.offering.engine in CLIENTS
+    keys = ("uri", "hostname", "port", "name", "username", "password")
+    credentials = dict.fromkeys(keys, "…") if is_known else {"…": "…"}
+    document = {
+        row.plan.offering.name: [{"name": str(row), "credentials": credentials}]
+    }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
