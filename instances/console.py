@@ -1,5 +1,6 @@
 """The console: Django's admin under the product's name, grouped for operators."""
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from instances.logins import sessions
 from instances.models import DockerHost, LoginAttempt
 
+logger = logging.getLogger(__name__)
 GROUPS = {
     "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation"),
     "Docker": ("DockerHost", "Container", "PortLease"),
@@ -39,6 +41,8 @@ class LoginForm(AdminAuthenticationForm):
         # Locked, the right password too is not looked at: an answer would tell it.
         until = LoginAttempt.objects.begin(username, address)
         if until is not None:
+            # Not the name: some have typed their password there.
+            logger.warning("too many failed logins of the console from %s", address)
             raise ValidationError(
                 f"Too many failed logins. Wait until {until:%H:%M} UTC, or ask an "
                 "administrator to unlock you under “Failed logins”."

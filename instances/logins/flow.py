@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from instances import errors
+from instances.logins import sessions
 from instances.logins.provider import Identity, Provider
 
 KEY = "logins"
@@ -43,6 +44,9 @@ def begin(
         "at": int(time.time()),
     }
     request.session[KEY] = [*request.session.get(KEY, []), begun][-MOST:]
+    if not sessions.is_logged_in(request.session):
+        # Anybody can begin: what comes to nothing is soon cleared away.
+        request.session.set_expiry(LIMIT_S)
     return url
 
 

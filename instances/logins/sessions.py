@@ -19,6 +19,7 @@ _BEGAN, _SEEN = "began_at", "seen_at"
 def begin(request: HttpRequest) -> None:
     """Somebody has just logged in. The session's key is a new one (SECURITY S51)."""
     mark(request.session)
+    request.session.set_expiry(None)  # as the settings say
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
@@ -29,7 +30,7 @@ def mark(session: Any) -> None:
 def keep(request: HttpRequest) -> None:
     """End the session if it was idle, or is too old; else note that it is used."""
     session = request.session
-    if not session.session_key or not _is_logged_in(session):
+    if not session.session_key or not is_logged_in(session):
         return
     now = int(time.time())
     if _BEGAN not in session or _SEEN not in session:  # of an earlier release
@@ -55,7 +56,7 @@ def log_out_everywhere(user: Any) -> int:
     return len(ended)
 
 
-def _is_logged_in(session: Any) -> bool:
+def is_logged_in(session: Any) -> bool:
     return SESSION_KEY in session or PLATFORM in session
 
 

@@ -40,7 +40,7 @@ class URL(Known):
         return f"{SITE}/dashboard/instances/{guid}"
 
     def test_is_in_every_answer_that_may_have_it(self):
-        """OSB-CHECKLIST 78, 92, 103."""
+        """OSB-CHECKLIST 78."""
         first = self.put()
         assert first.status_code == 202
         assert first.json()["dashboard_url"] == self.url()
@@ -58,7 +58,6 @@ class URL(Known):
         assert "dashboard_url" not in self.delete().json()
 
     def test_holds_any_id_encoded(self):
-        """OSB-CHECKLIST 28."""
         document = self.put("a/b c?#%2F").json()
         assert document["dashboard_url"] == self.url("a%2Fb%20c%3F%23%252F")
 
@@ -81,7 +80,7 @@ class URL(Known):
 
 class ClientInTheCatalog(Known):
     def test_has_what_cloud_controller_asks_for(self):
-        """OSB-CHECKLIST 52; Cloud Controller requires redirect_uri too."""
+        """OSB-CHECKLIST 52: it requires redirect_uri too."""
         assert self.offering()["dashboard_client"] == {
             "id": f"brokersite-dashboard-{OFFERING_ID}",
             "secret": "canary-secret",

@@ -61,6 +61,13 @@ class LetIn(DashboardTestCase):
             assert self.log_in().status_code == 403
         assert self.page().status_code == 302
 
+    def test_a_login_that_came_to_nothing_is_soon_forgotten(self):
+        self.page()
+        assert self.client.session.get_expiry_age() <= flow.LIMIT_S
+        self.log_in()
+        whole = access.settings.SESSION_COOKIE_AGE
+        assert self.client.session.get_expiry_age() == whole
+
     def test_each_service_instance_is_asked_for_anew(self):
         self.provisioned("i-2")
         self.log_in()
