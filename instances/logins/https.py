@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,10 @@ from instances import errors
 
 TIMEOUT_S = 5
 LARGEST = 1024 * 1024
+WAIT_S = 1.0
+_SLOTS = threading.BoundedSemaphore(2)
+"""Of a process's few threads, no more wait for a login service that hangs: anybody
+may begin to log in, and the platform must still be answered."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ def _ask(
     connection = http.client.HTTPSConnection(
         parts.hostname, parts.port, timeout=TIMEOUT_S, context=context
     )
+    if not _SLOTS.acquire(timeout=WAIT_S):
+        raise errors.LoginUnavailable(detail=f"{parts.netloc} is waited for already")
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     accepted = {"Accept": "application/json", **headers}
     try:
@@ -56,6 +63,7 @@ def _ask(
         raise errors.LoginUnavailable(detail=f"{parts.netloc}: {error}") from error
     finally:
         connection.close()
+        _SLOTS.release()
     return Answer(response.status, _document(content))
 
 

@@ -1,5 +1,6 @@
 """The platform's login: who is let in, and what is tried by others."""
 
+import threading
 import time
 from unittest import mock
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from django.test import Client, override_settings
 
 from instances.dashboard import access
-from instances.logins import flow, provider
+from instances.logins import flow, https, provider
 from tests.instances.dashboard.base import BOTH, CALLBACK, DashboardTestCase
 
 TOKENS = ("/oauth/token",)
@@ -230,6 +231,19 @@ class Trouble(DashboardTestCase):
             assert answer.status_code == 503, path
             assert "try this page again" in answer.content.decode()
             self.assert_nothing_leaked(answer)
+
+    def test_one_that_hangs_holds_few_threads(self):
+        """The platform's own requests need the others."""
+        hanging = threading.BoundedSemaphore(1)
+        hanging.acquire()
+        with (
+            mock.patch.object(https, "_SLOTS", hanging),
+            mock.patch.object(https, "WAIT_S", 0),
+        ):
+            assert self.page().status_code == 503
+        for _ in range(3):  # what has been taken is given back
+            provider.forget()
+            assert self.page().status_code == 302
 
     def test_another_ca_is_not_believed(self):
         """SECURITY: no token goes to who cannot prove that it is the platform."""

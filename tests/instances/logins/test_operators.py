@@ -289,14 +289,9 @@ class Passwords(OperatorsTestCase):
 
 class AtOnce(OperatorsTestCase):
     def test_two_first_logins_make_one_user(self):
-        found = operators._find
-        with mock.patch.object(operators, "_find", side_effect=[None, None]):
-            self.log_in()
-        assert found is operators._find
-        identity = OperatorIdentity.objects.get()
-        # The second one has not seen the first one's row, and runs into its key.
-        with mock.patch.object(
-            operators, "_find", side_effect=[None, identity.user, identity.user]
-        ):
+        """The second one has not seen the first one's row, and runs into its key."""
+        self.log_in()
+        found = [None, USERS.get()]
+        with mock.patch.object(operators, "_find", side_effect=found):
             assert self.log_in(Client()).status_code == 302
         assert OperatorIdentity.objects.count() == 1 and USERS.count() == 1
