@@ -19,6 +19,7 @@ from django.middleware import clickjacking, common, csrf, security
 from whitenoise import middleware as whitenoise
 
 from instances import views
+from instances.logins import sessions as logins
 from osbapi.fresh import Fresh
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -98,6 +99,18 @@ class ForgetMiddleware:
         if request.method not in ("GET", "HEAD") and not is_platform(request):
             Fresh.forget_all()
         return response
+
+
+class IdleMiddleware:
+    """Log out who was away for long (SECURITY S51). Needs the session."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not is_platform(request):
+            logins.keep(request)
+        return self._get_response(request)
 
 
 def _browser_only(base: type) -> type:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pymysql
@@ -50,6 +51,7 @@ MIDDLEWARE = [
     "brokersite.middleware.SessionMiddleware",
     "brokersite.middleware.CommonMiddleware",
     "brokersite.middleware.CsrfViewMiddleware",
+    "brokersite.middleware.IdleMiddleware",
     "brokersite.middleware.AuthenticationMiddleware",
     "brokersite.middleware.MessageMiddleware",
     "brokersite.middleware.XFrameOptionsMiddleware",
@@ -148,6 +150,16 @@ METRICS_PASSWORD = ENVIRONMENT.metrics_password
 SHIPPED_IMAGES = BASE_DIR / "images"
 STATE_DIRECTORY = ENVIRONMENT.state_directory
 PUBLIC_URL = ENVIRONMENT.public_url
+DASHBOARD_URL = f"{PUBLIC_URL}/dashboard" if ENVIRONMENT.is_public else ""
+LOGINS = ENVIRONMENT.logins
+PLATFORM_LOGIN: dict[str, Any] = (
+    dataclasses.asdict(LOGINS.platform) if LOGINS.platform else {}
+)
+OPERATOR_LOGIN: dict[str, Any] = (
+    dataclasses.asdict(LOGINS.operators) if LOGINS.operators else {}
+)
+LOCAL_LOGIN = LOGINS.is_local_allowed
+SESSION_IDLE_S = LOGINS.idle_minutes * 60
 FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)
 FIRST_OPERATOR = dataclasses.asdict(ENVIRONMENT.operator)
 FIRST_BROKER_LOGIN = dataclasses.asdict(ENVIRONMENT.broker_login)

@@ -16,6 +16,8 @@ urlpatterns = [
     # A broker that is registered with a trailing slash is asked for //v2/catalog.
     re_path(r"^/?v2/", include("osbapi.urls")),
     path("admin/", admin.site.urls),
+    path("login/", include("instances.logins.urls")),
+    path("dashboard/", include("instances.dashboard.urls")),
     path("metrics", metrics),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

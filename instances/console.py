@@ -1,20 +1,29 @@
 """The console: Django's admin under the product's name, grouped for operators."""
 
+import logging
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from instances.guesses import guesses
-from instances.models import DockerHost
+from instances.logins import sessions
+from instances.models import DockerHost, LoginAttempt
 
+logger = logging.getLogger(__name__)
 GROUPS = {
     "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation"),
     "Docker": ("DockerHost", "Container", "PortLease"),
     "Catalog": ("ServiceOffering", "ServicePlan"),
-    "Access and history": ("Broker", "BrokerCredential", "AuditEvent", "Worker"),
+    "Access and history": (
+        "Broker",
+        "BrokerCredential",
+        "AuditEvent",
+        "Worker",
+        "LoginAttempt",
+    ),
 }
 _ORDER = [name for names in GROUPS.values() for name in names]
 
@@ -23,18 +32,24 @@ class LoginForm(AdminAuthenticationForm):
     """After too many wrong passwords for a name from one address: later."""
 
     def clean(self) -> dict[str, Any]:
-        address = self.request.META.get("REMOTE_ADDR") if self.request else ""
-        source = f"console {address} {self.cleaned_data.get('username')}"
-        wait_s = guesses.wait_s(source)
-        if wait_s:
-            raise ValidationError(
-                f"Too many wrong passwords: try again in {wait_s} seconds."
-            )
-        try:
+        username = self.cleaned_data.get("username")
+        if not settings.LOCAL_LOGIN:
+            raise ValidationError("Passwords are switched off here: log in above.")
+        if not username or self.request is None:
             return super().clean()
-        except ValidationError:
-            guesses.note(source)
-            raise
+        address = self.request.META.get("REMOTE_ADDR", "")
+        # Locked, the right password too is not looked at: an answer would tell it.
+        until = LoginAttempt.objects.begin(username, address)
+        if until is not None:
+            # Not the name: some have typed their password there.
+            logger.warning("too many failed logins of the console from %s", address)
+            raise ValidationError(
+                f"Too many failed logins. Wait until {until:%H:%M} UTC, or ask an "
+                "administrator to unlock you under “Failed logins”."
+            )
+        cleaned = super().clean()
+        LoginAttempt.objects.forgive(username, address)
+        return cleaned
 
 
 class Console(AdminSite):
@@ -49,6 +64,21 @@ class Console(AdminSite):
         if context["has_permission"]:
             context["insecure_hosts"] = insecure_hosts()
         return context
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {
+            "has_provider": bool(settings.OPERATOR_LOGIN),
+            "has_passwords": settings.LOCAL_LOGIN,
+            "ended": request.session.pop(sessions.ENDED, ""),
+            "idle_minutes": settings.SESSION_IDLE_S // 60,
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().login(request, context)
+        if request.method == "POST" and response.status_code == 302:
+            sessions.begin(request)
+        return response
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -18,12 +18,14 @@
     │   └── ImageMissing
     ├── ImageFailed           an image cannot be built or pulled
     ├── Unreadable            a secret that no encryption key opens
+    ├── LoginRefused          a person is not let in
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
     │   │   ├── HostRefused   it answers with an error
     │   │   └── WrongEngine   another Docker Engine answers in its place
     │   ├── PortTaken         the host's port belongs to somebody else
-    │   └── EngineUnreachable the database does not answer
+    │   ├── EngineUnreachable the database does not answer
+    │   └── LoginUnavailable  who knows the persons does not answer
     └── Stopped               this attempt must not write any more
         ├── LeaseLost         another worker, or a deprovision, has taken over
         └── Interrupted       this process is shutting down
@@ -116,6 +118,10 @@ class Unreadable(BrokerError):
     message = "A stored secret cannot be read."
 
 
+class LoginRefused(BrokerError):
+    message = "The login was refused."
+
+
 class Transient(BrokerError):
     message = "The database's host cannot be reached at the moment."
 
@@ -145,6 +151,10 @@ class PortTaken(Transient):
 
 class EngineUnreachable(Transient):
     message = "The database does not answer at the moment."
+
+
+class LoginUnavailable(Transient):
+    message = "The login service does not answer at the moment."
 
 
 class Stopped(BrokerError):

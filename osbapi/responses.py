@@ -8,6 +8,8 @@ from typing import Any
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
+from instances.dashboard.address import dashboard_url
+from instances.logins.configured import dashboard_client
 from instances.models import (
     Kind,
     Operation,
@@ -47,7 +49,12 @@ class Catalog:
 
     @classmethod
     def read(cls) -> "Catalog":
-        content = JSONRenderer().render(catalog_document())
+        document = catalog_document()
+        for offering in document["services"]:
+            # Not in the document itself, which the console shows: it is a secret.
+            client = dashboard_client(offering["id"])
+            offering |= _present(dashboard_client=client)
+        content = JSONRenderer().render(document)
         return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
@@ -95,7 +102,8 @@ def instance(row: ServiceInstance) -> Response:
 
 def _metadata(row: ServiceInstance) -> dict[str, Any]:
     """Said with every answer: Cloud Controller forgets what an update leaves out."""
-    return {"metadata": {"attributes": {"engine": row.plan.offering.engine}}}
+    document = {"metadata": {"attributes": {"engine": row.plan.offering.engine}}}
+    return document | _present(dashboard_url=dashboard_url(row.guid))
 
 
 def bound(

@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from brokersite import logs
-from brokersite.environment import backups, database, docker, services
+from brokersite.environment import backups, database, docker, logins, services
 from brokersite.environment.backups import BackupPlaces
 from brokersite.environment.docker import DockerEndpoint
+from brokersite.environment.logins import Logins
 from brokersite.environment.reader import Reader
 
 
@@ -37,10 +38,13 @@ class Environment:
     metrics_password: str
     """Empty: there are no metrics."""
     public_url: str
+    is_public: bool
+    """Whether somebody has said so: others can follow links to it."""
     allowed_hosts: tuple[str, ...]
     database: dict[str, Any]
     docker: DockerEndpoint
     backups: BackupPlaces
+    logins: Logins
     allow_insecure_docker: bool
     session_hours: int
     session_ends_with_browser: bool
@@ -84,6 +88,7 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         metrics_username=reader.text("METRICS_USERNAME", "metrics"),
         metrics_password=reader.password("METRICS_PASSWORD"),
         public_url=public_url,
+        is_public=bool(routes or reader.text("PUBLIC_URL")),
         allowed_hosts=_allowed_hosts(reader, public_url, routes),
         database=database.read(
             reader,
@@ -93,6 +98,7 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         ),
         docker=docker.read(reader),
         backups=backups.read(reader),
+        logins=logins.read(reader, api_url=str(application.get("cf_api") or "")),
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
         session_hours=reader.integer("SESSION_HOURS", 12, low=1, high=720),
         session_ends_with_browser=reader.flag("SESSION_ENDS_WITH_BROWSER"),

@@ -10,10 +10,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from instances.admin.html import as_list
+from instances.logins import sessions
 from instances.models import AuditEvent
 
 # Importing Django's own pages has registered them.
 admin.site.unregister((get_user_model(), Group))
+
+
+WEIGHTY = {"groups", "user_permissions", "is_active", "is_staff", "is_superuser"}
 
 
 class Audited(admin.ModelAdmin):
@@ -80,6 +84,18 @@ class ConsoleUserAdmin(Audited, UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_delete_permission(request, obj) and _is_below(request, obj)
 
+    def save_related(self, request: HttpRequest, form: Any, *args: Any) -> None:
+        """Who has another role, or none, logs in anew: everywhere but here."""
+        super().save_related(request, form, *args)
+        if WEIGHTY & set(form.changed_data) and form.instance != request.user:
+            sessions.log_out_everywhere(form.instance)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        # Django's page for a password comes by here alone.
+        if obj != request.user and _is_of_password(request):
+            sessions.log_out_everywhere(obj)
+        return super().log_change(request, obj, message)
+
     @admin.display(description="roles")
     def roles(self, row: Any) -> str:
         return as_list(row.groups.all())
@@ -92,3 +108,8 @@ class ConsoleGroupAdmin(Audited, GroupAdmin):
 
 def _is_below(request: HttpRequest, row: Any) -> bool:
     return bool(row is None or request.user.is_superuser or not row.is_superuser)
+
+
+def _is_of_password(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and match.url_name == "auth_user_password_change"

@@ -10,8 +10,10 @@ from instances.models.docker_host import DockerHost
 from instances.models.evidence import Evidence
 from instances.models.finding import Finding
 from instances.models.host_image import HostImage
+from instances.models.login_attempt import LoginAttempt
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
+from instances.models.operator_identity import OperatorIdentity
 from instances.models.port_lease import PortLease
 from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
@@ -35,7 +37,9 @@ __all__ = [
     "HostImage",
     "HostSample",
     "Kind",
+    "LoginAttempt",
     "Operation",
+    "OperatorIdentity",
     "PortLease",
     "ServiceBinding",
     "ServiceInstance",

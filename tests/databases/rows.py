@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import models
+from django.db.models.functions import Now
 
 from instances.models import (
     Backup,
@@ -16,7 +18,9 @@ from instances.models import (
     Container,
     HostImage,
     Kind,
+    LoginAttempt,
     Operation,
+    OperatorIdentity,
     ServiceBinding,
     Worker,
 )
@@ -66,6 +70,10 @@ class EveryRow(Wishes):
         Worker.objects.beat("w")
         BrokerCredential.objects.create(username="platform", password_hash="h")
         Broker.this()
+        LoginAttempt.objects.begin("somebody", "10.0.0.1")
+        OperatorIdentity.objects.create(
+            key="k", user=get_user_model().objects.create_user("u"), last_login_at=Now()
+        )
 
     def sample(self, model: type[models.Model]) -> models.Model:
         """A row, with a value in all that the rules are about."""

@@ -21,6 +21,7 @@ REVIEWED: dict[str, str] = {
     "0005_backup_policy_and_free_disk": "Plans say by another column that an upgrade "
     "is backed up first; while both releases run, the one before takes none.",
     "0007_roles": "Groups and permissions, which the release before does not ask for.",
+    "0011_logins_of_persons": "Permissions for a page that the release before has not.",
 }
 """By migration: why the release before does not mind what looks as if it did.
 

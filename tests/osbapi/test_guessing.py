@@ -3,13 +3,10 @@
 from typing import Any
 from unittest import mock
 
-from django.urls import reverse
-
 from instances import guesses as module
-from instances.guesses import ALLOWED, Guesses, guesses
+from instances.guesses import ALLOWED, Guesses
 from instances.models import BrokerCredential
 from osbapi import authentication
-from tests.instances.admin.rows import ConsoleTestCase
 from tests.osbapi.base import PASSWORD, USERNAME, PlatformTestCase, basic
 
 
@@ -56,27 +53,6 @@ class PlatformGuessingTest(PlatformTestCase):
     def test_a_wrong_password_is_not_remembered(self):
         self.answer("a guess")
         assert not BrokerCredential.objects.get().knows("a guess")
-
-
-class ConsoleGuessingTest(ConsoleTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        guesses.clear()
-        self.client.logout()
-
-    def log_in(self, username: str, password: str) -> str:
-        form = {"username": username, "password": password}
-        return self.client.post(reverse("admin:login"), form).content.decode()
-
-    def test_after_some_wrong_passwords_one_has_to_wait(self):
-        for _ in range(ALLOWED):
-            assert "Please enter the correct" in self.log_in("somebody", "guess")
-        assert "Too many wrong passwords" in self.log_in("somebody", "guess")
-
-    def test_another_name_has_not(self):
-        for _ in range(ALLOWED + 1):
-            self.log_in("somebody", "guess")
-        assert "Please enter the correct" in self.log_in("another", "guess")
 
 
 class GuessesTest(PlatformTestCase):

@@ -63,6 +63,7 @@ MODELS = {
     "instances_brokercredential": Model(),
     "instances_container": Model(),
     "instances_dockerhost": Model(VIEWERS, *[ADMINISTRATORS] * 3),
+    "instances_loginattempt": Model(ADMINISTRATORS),
     "instances_operation": Model(),
     "instances_portlease": Model(),
     "instances_servicebinding": Model(),
@@ -124,6 +125,7 @@ PAGES = {
 }
 
 ACTIONS = {
+    "instances_loginattempt.unlock": ADMINISTRATORS,
     "instances_serviceinstance.back_up_chosen": OPERATORS,
     "instances_serviceinstance.deprovision_chosen": OPERATORS,
     "instances_serviceinstance.lift_disk_limit": OPERATORS,

@@ -7,12 +7,15 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
-LATER = ("0009_what_reconciliation_finds", "0010_moves_and_drains")
+LATER = (
+    *("0009_what_reconciliation_finds", "0010_moves_and_drains"),
+    *("0011_logins_of_persons",),
+)
 EDITOR = SimpleNamespace(connection=connection)
 
 
 def make_roles() -> None:
-    """As the migration does; it may run again."""
+    """As the migrations do; they may run again."""
     MIGRATION.make_roles(apps, EDITOR)
     for name in LATER:
         import_module(f"instances.migrations.{name}").grant(apps, EDITOR)

@@ -20,6 +20,7 @@ from instances.containers import (
     LogLine,
     Neighbour,
 )
+from instances.logins import sessions
 from instances.models import (
     Actor,
     AuditEvent,
@@ -29,6 +30,7 @@ from instances.models import (
     Container,
     DockerHost,
     Kind,
+    LoginAttempt,
     Operation,
     PortLease,
     ServiceBinding,
@@ -71,6 +73,9 @@ class ConsoleTestCase(TestCase):
         self.addCleanup(watching.stop)
         self.user = get_user_model().objects.create_superuser("olga", password="x")
         self.client.force_login(self.user)
+        session = self.client.session
+        sessions.mark(session)  # as a login does, so that no page writes it
+        session.save()
 
     def text_of(self, url, **query):
         response = self.client.get(url, query)
@@ -312,8 +317,15 @@ def make_everything():
         ServicePlan: instance.plan,
         Broker: Broker.this(),
         BrokerCredential: login,
+        LoginAttempt: failed_login(),
         Worker: Worker.objects.get(),
     }
+
+
+def failed_login():
+    """Somebody has tried one wrong password."""
+    assert LoginAttempt.objects.begin("otto", "10.0.0.9") is None
+    return LoginAttempt.objects.get(username="otto")
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Pages for app developers: their service instance, behind the platform's login."""
