@@ -1,31 +1,27 @@
 """The histories: what may happen next, in any order."""
 
 import os
-from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
     precondition,
     rule,
 )
 
 from instances.models import Operation, PortLease
-from tests.fakes import AFTER, BEFORE, IMAGE, drain, expire_leases
+from tests.fakes import AFTER, IMAGE, drain, expire_leases
 from tests.stateful.checks import check_step, settle
 from tests.stateful.client import GUIDS, Client
 from tests.stateful.passing import pass_time
 from tests.stateful.stage import Stage
-from tests.stateful.told import Kept
 from tests.stateful.trouble import KINDS, arm
 
 QUICK = settings(
-    max_examples=100,
+    max_examples=int(os.environ.get("EXAMPLES", "12")),
     stateful_step_count=40,
     deadline=None,
     database=None,
@@ -39,6 +35,13 @@ PROFILE = NIGHTLY if os.environ.get("STATEFUL") == "nightly" else QUICK
 
 guids = st.sampled_from(GUIDS)
 bindings = st.sampled_from(["b-1", "b-2", "b-3"])
+WISHES = (
+    *("put", "put", "put at once", "put_another", "delete", "delete at once"),
+    *("bind", "bind", "bind", "unbind", "unbind", "unbind", "write", "write"),
+    *("update", "back_up"),
+)
+TOIL = ("work", "finish", "finish", "look after")
+MEANWHILE = ("overtaken", "deleted", "deleted late")
 MOST_RESTS = 2
 """In one history: a rest takes as long as twenty other steps."""
 LATE_S = 60
@@ -46,8 +49,6 @@ LATE_S = 60
 
 
 class Histories(RuleBasedStateMachine):
-    backups = Bundle("backups")
-
     def __init__(self) -> None:
         super().__init__()
         self.stage = Stage()
@@ -61,84 +62,59 @@ class Histories(RuleBasedStateMachine):
         finally:
             self.stage.close()
 
-    @initialize(target=backups, begun=st.booleans())
-    def begin(self, begun: bool) -> Any:
-        """Half of them begin where one backup is older than a binding."""
+    @initialize(begun=st.sampled_from([True, True, True, False]))
+    def begin(self, begun: bool) -> None:
+        """Most of them begin where a backup is older than a binding."""
         if not begun:
-            return multiple()
+            return
         guid, client = GUIDS[0], self.client
         client.put(guid)
         drain()
         client.poll(guid)
         client.bind(guid, "b-1")
         client.write(guid, "b-1")
-        kept = client.back_up(guid)
+        client.back_up(guid)
         self.stage.come_to_rest()
         client.look_at_backups()
         client.bind(guid, "b-2")
         client.write(guid, "b-2")
-        return kept
 
-    # What a platform does.
+    # Few rules, each of them many things: a rule that is left out leaves out all.
 
-    @rule(guid=guids, is_async=st.sampled_from([True, True, True, False]))
-    def put(self, guid: str, is_async: bool) -> None:
-        self.client.put(guid, is_async=is_async)
+    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
+    def ask(self, what: str, guid: str, name: str) -> None:
+        client = self.client
+        if what in ("bind", "unbind", "write"):
+            getattr(client, what)(guid, name)
+        elif what.endswith(" at once"):
+            getattr(client, what.removesuffix(" at once"))(guid, is_async=False)
+        else:
+            getattr(client, what)(guid)
+        client.poll(guid)
 
-    @rule(guid=guids)
-    def put_another(self, guid: str) -> None:
-        self.client.put_another(guid)
+    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
+    def ask_more(self, what: str, guid: str, name: str) -> None:
+        self.ask(what, guid, name)
 
-    @rule(guid=guids, is_async=st.sampled_from([True, True, True, False]))
-    def delete(self, guid: str, is_async: bool) -> None:
-        self.client.delete(guid, is_async=is_async)
+    @rule(which=st.integers(0, 5))
+    def restore(self, which: int) -> None:
+        if self.client.kept:
+            kept = self.client.kept[which % len(self.client.kept)]
+            self.client.restore(kept.guid, kept)
 
-    @rule(guid=guids)
-    def poll(self, guid: str) -> None:
-        self.client.poll(guid)
-        self.client.poll_change(guid)
-
-    @rule(guid=guids, name=bindings)
-    def bind(self, guid: str, name: str) -> None:
-        self.client.bind(guid, name)
-
-    @rule(guid=guids, name=bindings)
-    def unbind(self, guid: str, name: str) -> None:
-        self.client.unbind(guid, name)
-
-    @rule(guid=guids, name=bindings)
-    def write(self, guid: str, name: str) -> None:
-        self.client.write(guid, name)
-
-    @rule(guid=guids)
-    def update(self, guid: str) -> None:
-        self.client.update(guid)
-
-    @rule(target=backups, guid=guids)
-    def back_up(self, guid: str) -> Any:
-        kept = self.client.back_up(guid)
-        return multiple() if kept is None else kept
-
-    @rule(kept=backups)
-    def restore(self, kept: Kept) -> None:
-        self.client.restore(kept.guid, kept)
-
-    # What workers do.
-
-    @rule()
-    def work(self) -> None:
-        self.stage.work()
+    @rule(what=st.sampled_from(TOIL))
+    def toil(self, what: str) -> None:
+        if what == "look after":
+            self.stage.look_after()
+        elif what == "work":
+            self.stage.work()
+        else:
+            while self.stage.work() is not None:
+                self.client.look_at_backups()
         self.client.look_at_backups()
-
-    @rule()
-    def finish(self) -> None:
-        """Whatever is due, until nothing is."""
-        while self.stage.work() is not None:
-            self.client.look_at_backups()
-
-    @rule()
-    def look_after(self) -> None:
-        self.stage.look_after()
+        for guid in GUIDS:
+            self.client.poll(guid)
+            self.client.poll_change(guid)
 
     @rule(seconds=st.sampled_from([5, 31, 61, 600]))
     def wait(self, seconds: int) -> None:
@@ -155,45 +131,40 @@ class Histories(RuleBasedStateMachine):
         self.client.has_trouble = True
         arm(self.faults, kind, nth)
 
-    @rule(nth=st.integers(1, 12), moment=st.sampled_from([BEFORE, AFTER]))
-    def be_overtaken(self, nth: int, moment: str) -> None:
-        """A worker sleeps at a call; meanwhile another one ends what it began (F24)."""
+    @rule(guid=guids, nth=st.integers(1, 12), how=st.sampled_from(MEANWHILE))
+    def interrupt(self, guid: str, nth: int, how: str) -> None:
+        """A worker sleeps at a call; meanwhile another one, or a platform, acts.
+
+        F12, F24.
+        """
         self.client.has_trouble = True
 
-        def overtake() -> None:
-            expire_leases()
-            self.stage.work("another-worker")
-
-        self.faults.on(None, overtake, nth=nth, moment=moment)
-
-    @rule(guid=guids, nth=st.integers(1, 12), is_prompt=st.booleans())
-    def be_deleted(self, guid: str, nth: int, is_prompt: bool) -> None:
-        """A deletion comes while a worker is at a call, and may end before it (F12)."""
-        self.client.has_trouble = True
-
-        def delete() -> None:
-            self.client.delete(guid)
-            if is_prompt:
+        def act() -> None:
+            if how == "overtaken":
+                expire_leases()
+            else:
+                self.client.delete(guid)
+            if how != "deleted late":
                 self.stage.work("another-worker")
 
-        self.faults.on(None, delete, nth=nth, moment=AFTER)
+        self.faults.on(None, act, nth=nth, moment=AFTER)
 
-    @rule()
     def deliver(self) -> None:
         if self.faults.late:
             self._disturb_all()
             self.client.has_echoes = True
             self.faults.deliver()
 
-    @rule(is_down=st.booleans())
-    def take_host_down(self, is_down: bool) -> None:
+    @rule(what=st.sampled_from(["host", "engine", "image"]), is_down=st.booleans())
+    def take_down(self, what: str, is_down: bool) -> None:
+        """An image that is down does not take in what a restore gives it (F102)."""
         self.client.has_trouble = self.client.has_trouble or is_down
-        self.machine.is_down = is_down
-
-    @rule(is_down=st.booleans())
-    def take_engine_down(self, is_down: bool) -> None:
-        self.client.has_trouble = self.client.has_trouble or is_down
-        self.stage.world.engine.is_down = is_down
+        if what == "host":
+            self.machine.is_down = is_down
+        elif what == "engine":
+            self.stage.world.engine.is_down = is_down
+        else:
+            self.machine.deaf_images = {IMAGE} if is_down else set()
 
     @rule(guid=guids, state=st.sampled_from(["exited", "paused", ""]))
     def meddle(self, guid: str, state: str) -> None:
@@ -224,14 +195,6 @@ class Histories(RuleBasedStateMachine):
         for container in self.machine.running():
             if container.spec.publish_port == number:
                 self.machine.strangers -= {container.address}
-
-    @rule(is_deaf=st.booleans())
-    def break_the_image(self, is_deaf: bool) -> None:
-        """It does not take in what a restore gives it (F102)."""
-        self.client.has_trouble = self.client.has_trouble or is_deaf
-        (self.machine.deaf_images.add if is_deaf else self.machine.deaf_images.discard)(
-            IMAGE
-        )
 
     @precondition(lambda self: self.rests < MOST_RESTS)
     @rule()
