@@ -14,7 +14,6 @@ from tests.stateful.machine import QUICK, Histories
 from tests.stateful.mutants import MUTANTS
 
 SOON = (
-    "unbind_drops_nobody",
     "a_port_is_never_given_back",
     "a_restore_forgets_the_users",
     "a_removal_removes_the_row_alone",

@@ -171,7 +171,6 @@ MUTANTS = {
     "what a killed attempt has left open stays so": ("redis", hot_backup, "close"),
     "the witness stays": ("postgres", FakeEngine, "remove_witness"),
     "the throw-away container stays": ("mariadb", hosts, "remove_if_unwanted"),
-    "the first of two images stays": ("redis", test_backup_crashes, "sweep"),
 }
 
 
