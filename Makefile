@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo register test test-databases cf-test lint bench requirements
+.PHONY: help run demo register test test-databases cf-test mutants lint bench requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
@@ -36,6 +36,10 @@ cf-test:  ## Push the site to a Cloud Foundry in miniature, ARGS="--database pos
 	@bin/ensure-docker
 	@bin/build-images mariadb postgres redis
 	$(PYTHON) -m tests.cf $(ARGS)
+
+mutants:  ## See that the made-up histories find each way in which the product is broken on purpose
+	@bin/ensure-venv dev
+	MUTANTS=$(or $(ARGS),all) .venv/bin/pytest --numprocesses 0 --durations=0 --durations-min=0 --tb=line tests/stateful/test_mutants.py
 
 lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	@bin/ensure-venv dev

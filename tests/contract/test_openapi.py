@@ -73,6 +73,7 @@ class OpenAPITest(EveryStateTestCase):
 
     @pytest.mark.timeout(400)  # a thousand requests, on a machine that is busy
     def test_every_operation_answers_as_documented(self):
+        """F19."""
         found = [result.ok() for result in self.schema.get_all_operations()]
         assert len(found) == 10
         for operation in found:

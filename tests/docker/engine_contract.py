@@ -208,7 +208,7 @@ class EngineContract(ReadOnlyContract, SessionsContract):
                 getattr(self.session(reader), change)(writer.database)
 
     def test_what_one_user_made_the_next_one_may_change_and_drop(self):
-        """A binding goes, the tables stay."""
+        """F75: A binding goes, the tables stay."""
         first = self.created()
         self.session(first).write(first.database)
         self.engine.drop_user(self.endpoint, first.name)

@@ -1,7 +1,7 @@
 """A world in memory: container hosts, their databases, and what goes wrong there."""
 
 from tests.fakes.engine import Refused
-from tests.fakes.faults import AFTER, BEFORE, Crash, Faults
+from tests.fakes.faults import AFTER, BEFORE, Crash, Faults, Late
 from tests.fakes.machine import IMAGE
 from tests.fakes.rows import OFFERING_ID, PLAN_ID, make_host, make_plan
 from tests.fakes.world import (
@@ -28,6 +28,7 @@ __all__ = [
     "Crash",
     "FakeWorld",
     "Faults",
+    "Late",
     "Refused",
     "World",
     "check_invariants",

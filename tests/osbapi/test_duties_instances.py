@@ -174,7 +174,7 @@ class UpdateDutyTest(InstanceTestCase):
         assert self.patch(service_id="unknown").status_code == 400
 
     def test_previous_values_are_not_believed(self):
-        """OSB-CHECKLIST 101."""
+        """F83: OSB-CHECKLIST 101."""
         lies = {"plan_id": "another", "service_id": None, "organization_id": 1}
         answer = self.patch(plan_id=IDS["plan_id"], previous_values=lies)
         assert answer.status_code == 200

@@ -86,6 +86,7 @@ class RotationTest(ReadyTestCase):
         assert ServiceBinding.objects.get(guid="b-2").app_guid == "app"
 
     def test_both_live_until_each_is_deleted(self):
+        """F74."""
         self.call("PUT", BINDING, IDS)
         self.rotate()
         instance = ServiceInstance.objects.get()

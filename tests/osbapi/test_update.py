@@ -71,6 +71,7 @@ class PlanTest(UpdateTestCase):
         assert self.instance().plan == self.large
 
     def test_a_repeat_meanwhile_gets_the_same_operation(self):
+        """F84."""
         first = self.patch(plan_id="plan-large")
         again = self.patch(plan_id="plan-large")
         assert again.status_code == 202 and again.json() == first.json()

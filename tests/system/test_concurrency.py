@@ -143,7 +143,7 @@ class TestContainerRemovedByHand:
 
 class TestRestart:
     def test_web_and_worker_find_everything_again(self) -> None:
-        """I3, I4: credentials made before work after, and the answers are the same."""
+        """F130, I3, I4: credentials made before work after, with the same answers."""
         with Site() as site:
             worker = site.start_worker()
             web = site._processes[0]

@@ -19,7 +19,7 @@ LEFT_MB = 20
 @pytest.mark.skipif(cannot_run(), reason="needs root, iproute2 and a local dockerd")
 class TestFullDisk:
     def test_a_backup_fails_and_harms_nothing(self) -> None:
-        """F92, I12, I13."""
+        """F52, F92, I12, I13."""
         with (
             PrivateDocker(disk_mb=DISK_MB) as daemon,
             Site(docker_url=daemon.url, database_host=daemon.address) as site,

@@ -50,6 +50,7 @@ class Single(DeprovisionTestCase):
         assert not deprovisions().exists()
 
     def test_typed_tail_records_the_wish(self):
+        """F110."""
         response = self.post(self.instance, typed="abc123")
         assert response.redirect_chain[0][0] == change_url(self.instance)
         assert "is recorded" in response.content.decode()
@@ -66,12 +67,14 @@ class Single(DeprovisionTestCase):
         assert not deprovisions().exists()
 
     def test_one_under_way_is_joined(self):
+        """F126."""
         self.post(self.instance, typed="abc123")
         response = self.post(self.instance, typed="abc123")
         assert "is already under way" in response.content.decode()
         assert deprovisions().count() == 1
 
     def test_stale_page_says_that_it_is_gone(self):
+        """F127."""
         ServiceInstance.objects.update(state="gone", live_key=None)
         response = self.post(self.instance, typed="abc123")
         assert "is gone already" in response.content.decode()

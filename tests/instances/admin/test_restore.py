@@ -167,6 +167,7 @@ class Post(RestoreTestCase):
         assert 'id="id_is_safe">' in response.content.decode()
 
     def test_one_that_something_else_holds_is_told_of(self):
+        """F126."""
         with patch.object(restore, "accept", side_effect=errors.ConcurrencyError):
             response = self.post()
         assert response.redirect_chain[0][0] == change_url(self.backup)

@@ -216,7 +216,7 @@ class Used(CopyTestCase):
         assert len(self.world.container_of(clone).databases[clone.database]) == 1
 
     def test_a_backup_on_another_host_is_restored_in_place(self):
-        """It is read from there, or from a copy."""
+        """F101: It is read from there, or from a copy."""
         self.copied()
         self.machine.backups.clear()
         DockerHost.objects.filter(pk=self.host.pk).update(problem="")

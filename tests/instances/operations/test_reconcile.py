@@ -80,7 +80,7 @@ class ReconcileTest(ReconcileTestCase):
         assert self.container.state == "running"
 
     def test_a_container_whose_port_is_taken_keeps_its_port(self):
-        """F54: the credentials contain it; the rest of the pass goes on."""
+        """F132, F54: the credentials contain it; the rest of the pass goes on."""
         self.container.state = "exited"
         self.machine.strangers.add(self.container.address)
         late = replace(self.container.spec, name="unknown")

@@ -211,6 +211,7 @@ class FailureTest(Upgrades):
         assert there == [2]
 
     def test_a_stranger_takes_the_port_meanwhile(self):
+        """F79."""
         instance = self.outdated()
         taken = (self.host.publish_address, instance.container.port)
         steal = self.world.machine.strangers.add
@@ -254,6 +255,7 @@ class CrashTest(Upgrades, CrashTestCase):
         raise Crash
 
     def test_every_crash_ends_with_the_new_image_and_all_data(self):
+        """F78."""
         for guid in self.crashes(self.begin):
             reconcile(self.host)
             instance = ServiceInstance.objects.get_live(guid)
