@@ -1,0 +1,105 @@
+"""After the last fault: wait until all is well, at most a minute, and judge."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+from tests.chaos import checker
+from tests.chaos.checker import Finding
+from tests.chaos.client import Client
+from tests.chaos.evidence import Evidence, gather
+from tests.chaos.history import History
+from tests.chaos.lab import Site
+
+LIMIT_S = 60.0
+PAUSE_S = 1.0
+KNOWN_TRACEBACKS: tuple[str, ...] = ()
+"""Last lines of those that are no bug, each for a reason."""
+_TRACEBACK = re.compile(
+    r"Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)+([^\s].*)", re.M
+)
+
+
+def settle(
+    site: Site, history: History, *, limit_s: float = LIMIT_S
+) -> tuple[float, list[Finding]]:
+    """How long it took, and what is wrong still."""
+    began = time.monotonic()
+    client = Client("checker", site, history)
+    bound: set[str] = set()
+    evidence: Evidence | None = None
+    while True:
+        try:
+            evidence = gather(site)
+            found = checker.findings(evidence, history)
+            if not evidence.unfinished:
+                found += _bind_all(client, history, bound)
+        except Exception as error:
+            found = [Finding("harness", "", f"{type(error).__name__}: {error}")]
+        took_s = time.monotonic() - began
+        if not found or took_s > limit_s:
+            break
+        time.sleep(PAUSE_S)
+    seen = [Finding(*violation) for violation in history.violations]
+    found += seen
+    if evidence is not None:
+        found += [
+            *_secrets(site, evidence, history),
+            *_damage(site),
+            *_tracebacks(site),
+        ]
+    return took_s, found
+
+
+def _bind_all(client: Client, history: History, bound: set[str]) -> list[Finding]:
+    """Each instance can be bound, and its data is seen by way of that (I4, I11)."""
+    found = []
+    for row in history.live():
+        if row.guid in bound or not row.is_whole:
+            continue
+        if client.bind(row):
+            bound.add(row.guid)
+        found.append(Finding("lost_instances", row.guid, "it is not bound in the end"))
+    return found
+
+
+def _secrets(site: Site, evidence: Evidence, history: History) -> Iterator[Finding]:
+    """I14: no password in a log, nor in what Docker tells of containers and images."""
+    canaries = {
+        str(binding.credentials["password"])
+        for row in history.instances
+        for binding in row.bindings
+        if binding.credentials
+    }
+    admins = map(evidence.admin, evidence.rows["containers"])
+    canaries |= {str(admin["password"]) for admin in admins if admin}
+    for place, text in _places(site):
+        if any(canary in text for canary in canaries):
+            yield Finding("secrets", "", f"a password is in {place}")
+
+
+def _places(site: Site) -> Iterator[tuple[str, str]]:
+    yield from site.logs().items()
+    for daemon in site.daemons:
+        for container in daemon.containers():
+            told = daemon.api.inspect_container(container["Id"])
+            yield f"container {container['Names']}", json.dumps(told)
+        for image in daemon.images():
+            told = [
+                daemon.api.inspect_image(image["Id"]),
+                daemon.api.history(image["Id"]),
+            ]
+            yield f"image {image['RepoTags']}", json.dumps(told)
+
+
+def _damage(site: Site) -> Iterator[Finding]:
+    for text in site.database.damage():
+        yield Finding("database", "", text)
+
+
+def _tracebacks(site: Site) -> Iterator[Finding]:
+    for name, log in site.logs().items():
+        for last in _TRACEBACK.findall(log):
+            if not any(re.search(known, last) for known in KNOWN_TRACEBACKS):
+                yield Finding("tracebacks", "", f"{name}: {last[:300]}")
