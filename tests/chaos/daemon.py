@@ -58,11 +58,12 @@ class Daemon(PrivateDocker):
     def volumes(self) -> list[str]:
         return [row["Name"] for row in self.api.volumes()["Volumes"] or []]
 
-    def networks(self) -> list[str]:
+    def own_networks(self) -> list[Any]:
         usual = {"bridge", "host", "none"}
-        return sorted(
-            row["Name"] for row in self.api.networks() if row["Name"] not in usual
-        )
+        return [row for row in self.api.networks() if row["Name"] not in usual]
+
+    def networks(self) -> list[str]:
+        return sorted(row["Name"] for row in self.own_networks())
 
     def listening_ports(self) -> set[int]:
         """What can be connected to at its address, whatever Docker says of it."""

@@ -245,8 +245,8 @@ def _wipe(daemon: Daemon) -> None:
         daemon.api.remove_container(container["Id"], v=True, force=True)
     for image in daemon.images():
         daemon.api.remove_image(image["Id"], force=True)
-    for name in daemon.networks():
-        daemon.api.remove_network(name)
+    for network in daemon.own_networks():
+        daemon.api.remove_network(network["Id"])
 
 
 class Lab:
