@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -262,7 +263,8 @@ class Lab:
             for daemon in self.daemons:
                 # Its own __exit__ is due even if it has not come up.
                 self._stack.push(daemon.__exit__)
-                daemon.__enter__()
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda daemon: daemon.__enter__(), self.daemons))
         except BaseException:
             self._stack.close()
             raise

@@ -40,6 +40,7 @@ def settle(
         took_s = time.monotonic() - began
         if not found or took_s > limit_s:
             break
+        history.note("checker", f"after {took_s:.0f} s: {'; '.join(map(str, found))}")
         time.sleep(PAUSE_S)
     seen = [Finding(*violation) for violation in history.violations]
     found += seen
