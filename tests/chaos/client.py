@@ -22,12 +22,11 @@ WHERE = {"organization_guid": "org", "space_guid": "space"}
 
 class Client:
     def __init__(self, name: str, site: Site, history: History) -> None:
-        self._name, self._site, self._history = name, site, history
+        self.name, self._site, self._history = name, site, history
+        self.write_limit_s = WRITE_LIMIT_S
         self._platform = Platform(site.ports)
 
-    def _ask(
-        self, row: Instance, method: str, path: str, body: object = None
-    ) -> Answer:
+    def ask(self, row: Instance, method: str, path: str, body: object = None) -> Answer:
         query = {"accepts_incomplete": "true"}
         if method in ("DELETE", "GET"):
             query |= row.ids
@@ -38,7 +37,7 @@ class Client:
         return answer
 
     def _say(self, row: Instance, text: str) -> None:
-        self._history.note(self._name, text, row.guid)
+        self._history.note(self.name, text, row.guid)
 
     def _patiently(
         self, row: Instance, method: str, path: str, body: object = None
@@ -46,7 +45,7 @@ class Client:
         """As a user who is told to try again when something else has ended."""
         deadline = time.monotonic() + BUSY_LIMIT_S
         while True:
-            answer = self._ask(row, method, path, body)
+            answer = self.ask(row, method, path, body)
             if not answer.is_busy or time.monotonic() > deadline:
                 return answer
             time.sleep(1)
@@ -82,7 +81,7 @@ class Client:
         """Delete until that is confirmed; Cloud Controller and its users both do."""
         deadline = time.monotonic() + OPERATION_LIMIT_S
         while True:
-            answer = self._ask(row, "DELETE", path)
+            answer = self.ask(row, "DELETE", path)
             if answer.status in good or time.monotonic() > deadline:
                 return answer
             time.sleep(1)
@@ -90,7 +89,7 @@ class Client:
     # Service instances
 
     def provision(self, row: Instance) -> bool:
-        answer = self._ask(row, "PUT", "", {**row.ids, **WHERE})
+        answer = self.ask(row, "PUT", "", {**row.ids, **WHERE})
         state = self._poll(row, answer) if answer.status == 202 else ""
         if answer.status == 201 or state == "succeeded":
             row.state = State.LIVE
@@ -101,7 +100,7 @@ class Client:
 
     def provision_again(self, row: Instance) -> bool:
         """The same request, delivered again: 200, and nothing happens (I7)."""
-        answer = self._ask(row, "PUT", "", {**row.ids, **WHERE})
+        answer = self.ask(row, "PUT", "", {**row.ids, **WHERE})
         if 200 < answer.status < 500 and not row.is_updated and not answer.is_busy:
             if answer.status != 408:
                 text = f"the same provision again was answered {answer}"
@@ -149,7 +148,7 @@ class Client:
     def bind_again(self, row: Instance, binding: Bound) -> bool:
         """Delivered again: the same credentials (I7)."""
         path = f"/service_bindings/{binding.guid}"
-        answer = self._ask(row, "PUT", path, {**row.ids, "app_guid": "app"})
+        answer = self.ask(row, "PUT", path, {**row.ids, "app_guid": "app"})
         if answer.status in (200, 201):
             if answer.body["credentials"] != binding.credentials:
                 text = f"binding {binding.guid} has other credentials the second time"
@@ -181,7 +180,7 @@ class Client:
 
     def use(self, row: Instance, binding: Bound) -> bool:
         """Write a number down. A database that is down is waited for a little."""
-        deadline = time.monotonic() + WRITE_LIMIT_S
+        deadline = time.monotonic() + self.write_limit_s
         while True:
             marker = Marker(self._history.number(), time.time())
             row.markers.append(marker)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos.client import Client
-from tests.chaos.history import History, Instance, State
+from tests.chaos.history import Bound, History, Instance, State
 from tests.chaos.lab import ENGINES, Site
 
 CLIENTS = 5
@@ -128,24 +128,22 @@ class Crowd:
         return lambda: client.use(row, binding)
 
     def _unbind(self, row: Instance, client: Client, rng: random.Random) -> object:
-        for binding in rng.sample(row.bound(), len(row.bound())):
-            # Nobody else unbinds it; who uses it meanwhile is refused, rightly.
-            if binding.busy.acquire(blocking=False):
-                return lambda: client.unbind(row, binding)
-        return None
+        binding = _free(row, rng)
+        # Never let go: who uses it meanwhile is refused, rightly.
+        return binding and (lambda: client.unbind(row, binding))
 
     def _bind_again(self, row: Instance, client: Client, rng: random.Random) -> object:
-        for binding in rng.sample(row.bound(), len(row.bound())):
-            if binding.busy.acquire(blocking=False):
+        binding = _free(row, rng)
+        if binding is None:
+            return None
 
-                def again() -> bool:
-                    try:
-                        return client.bind_again(row, binding)
-                    finally:
-                        binding.busy.release()
+        def again() -> bool:
+            try:
+                return client.bind_again(row, binding)
+            finally:
+                binding.busy.release()
 
-                return again
-        return None
+        return again
 
     def _deprovision(self, row: Instance, client: Client, rng: random.Random) -> object:
         return lambda: client.delete(row)
@@ -182,6 +180,13 @@ class Crowd:
                 row.exclusive.release()
 
         return run
+
+
+def _free(row: Instance, rng: random.Random) -> Bound | None:
+    """A binding that nobody else unbinds or asks for again, until it is let go."""
+    bound = row.bound()
+    free = (b for b in rng.sample(bound, len(bound)) if b.busy.acquire(blocking=False))
+    return next(free, None)
 
 
 def new_instance(engine: str, guid: str) -> Instance:

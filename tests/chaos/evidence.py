@@ -12,7 +12,9 @@ from tests.chaos.lab import Site
 
 UNFINISHED = ("queued", "running")
 ROWS = {
-    "instances": "guid, id, state, container_id, live_key FROM instances_serviceinstance",
+    "instances": (
+        "guid, id, state, container_id, live_key FROM instances_serviceinstance"
+    ),
     "containers": (
         "id, host_id, state, engine, admin_secret, succeeds_id, plan_id"
         " FROM instances_container"

@@ -1,4 +1,4 @@
-"""What the clients have asked and been told, and when: all that the checker believes."""
+"""What the clients have asked and been told, and when: what the checker believes."""
 
 import itertools
 import threading

@@ -77,6 +77,8 @@ class Proxy:
         self._rules: list[Rule] = []
         self._down_until = 0.0
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[Any] | None] = set()
+        """The loop itself would let them be collected."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -123,6 +125,7 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._open.add(writer)
+        self._tasks.add(asyncio.current_task())
         try:
             while time.monotonic() > self._down_until:
                 head = await read_head(reader)
@@ -132,6 +135,7 @@ class Proxy:
             pass  # one of the three has gone
         finally:
             self._open.discard(writer)
+            self._tasks.discard(asyncio.current_task())
             writer.close()
 
     async def _answer(
@@ -191,7 +195,9 @@ class Proxy:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._execute(call, head, kept)
 
-        self._late = asyncio.create_task(execute())
+        task = asyncio.create_task(execute())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return False
 
     async def _execute(self, call: Call, head: Head, kept: bytes) -> None:

@@ -13,8 +13,10 @@ PAUSE_S = 1.0
 class Watcher:
     """Looks every second while the history is written; use as a context manager."""
 
-    def __init__(self, site: Site, history: History) -> None:
-        self._site, self._history = site, history
+    def __init__(
+        self, site: Site, history: History, *, pause_s: float = PAUSE_S
+    ) -> None:
+        self._site, self._history, self._pause_s = site, history, pause_s
         self._ending = threading.Event()
         self._said: set[str] = set()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -29,16 +31,19 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ending.wait(PAUSE_S):
-            try:
-                evidence = gather(self._site)
-            except (
-                Exception
-            ):  # a host, or the database, is away: that is the lab's doing
+        while not self._ending.wait(self._pause_s):
+            evidence = self._gathered()
+            if evidence is None:
                 continue
             self.looks += 1
             for host in evidence.hosts:
                 self._look(host, evidence)
+
+    def _gathered(self) -> Evidence | None:
+        try:
+            return gather(self._site)
+        except Exception:
+            return None  # a host, or the database, is away: that is the lab's doing
 
     def _look(self, host: Host, evidence: Evidence) -> None:
         """A container that runs has its port leased, to itself or to its family."""
