@@ -32,9 +32,11 @@ def settle(
     while True:
         try:
             evidence = gather(site)
-            found = checker.findings(evidence, history)
+            unbound = []
             if not evidence.unfinished:
-                found += _bind_all(client, history, bound)
+                unbound = _bind_all(client, history, bound)
+                evidence = gather(site)
+            found = unbound + checker.findings(evidence, history)
         except Exception as error:
             found = [Finding("harness", "", f"{type(error).__name__}: {error}")]
         took_s = time.monotonic() - began
@@ -61,7 +63,8 @@ def _bind_all(client: Client, history: History, bound: set[str]) -> list[Finding
             continue
         if client.bind(row):
             bound.add(row.guid)
-        found.append(Finding("lost_instances", row.guid, "it is not bound in the end"))
+        else:
+            found.append(Finding("lost_instances", row.guid, "it cannot be bound"))
     return found
 
 

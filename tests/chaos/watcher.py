@@ -57,7 +57,7 @@ class Watcher:
             row = rows.get(name_of(container).removeprefix("brokersite-"))
             if row is None or container["State"] != "running":
                 continue
-            family = {row["id"], row["succeeds_id"]}
+            family = {row["id"], row["succeeds_id"]} - {""}
             family |= {r["id"] for r in rows.values() if r["succeeds_id"] in family}
             for port in container["Ports"]:
                 number = port.get("PublicPort")
