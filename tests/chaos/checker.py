@@ -143,9 +143,10 @@ def _ports(host: Host, evidence: Evidence) -> Iterator[Finding]:
                 )
                 yield Finding("leaked_ports", _owner(owner, evidence), said)
             leased[lease["number"]] = owner
-    for number in sorted(host.listening - set(leased)):
+    for number in sorted(set(host.listening) - set(leased)):
+        who = host.listening[number]
         yield Finding(
-            "leaked_ports", "", f"{host.name}:{number} listens without a lease"
+            "leaked_ports", "", f"{host.name}:{number} listens without a lease: {who}"
         )
 
 

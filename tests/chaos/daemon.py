@@ -65,16 +65,20 @@ class Daemon(PrivateDocker):
     def networks(self) -> list[str]:
         return sorted(row["Name"] for row in self.own_networks())
 
-    def listening_ports(self) -> set[int]:
-        """What can be connected to at its address, whatever Docker says of it."""
+    def listening_ports(self) -> dict[int, str]:
+        """Who listens at each port of its address, whatever Docker says of it."""
         done = subprocess.run(
-            ["nsenter", f"--net=/run/netns/{self.name}", "ss", "-Hltn"],
+            ["nsenter", f"--net=/run/netns/{self.name}", "ss", "-Hltnp"],
             check=True,
             capture_output=True,
             text=True,
         )
-        places = [line.split()[3] for line in done.stdout.splitlines()]
-        return {int(p.rpartition(":")[2]) for p in places if p.startswith(self.address)}
+        lines = [line.split() for line in done.stdout.splitlines()]
+        return {
+            int(words[3].rpartition(":")[2]): " ".join(words[5:])
+            for words in lines
+            if words[3].startswith(self.address)
+        }
 
 
 def _next(image: str) -> str:

@@ -48,7 +48,8 @@ class Host:
     images: list[Row]
     volumes: list[str]
     networks: list[str]
-    listening: set[int]
+    listening: dict[int, str]
+    """Port to the process."""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tests.chaos import checker
 from tests.chaos.checker import Finding
@@ -24,35 +24,65 @@ _TRACEBACK = re.compile(
 def settle(
     site: Site, history: History, *, limit_s: float = LIMIT_S
 ) -> tuple[float, list[Finding]]:
-    """How long it took, and what is wrong still."""
+    """How long it took until all was well, and what is not well even so."""
     began = time.monotonic()
-    client = Client("checker", site, history)
-    bound: set[str] = set()
-    evidence: Evidence | None = None
+    rounds = Rounds(site, history)
     while True:
-        try:
-            evidence = gather(site)
-            unbound = []
-            if not evidence.unfinished:
-                unbound = _bind_all(client, history, bound)
-                evidence = gather(site)
-            found = unbound + checker.findings(evidence, history)
-        except Exception as error:
-            found = [Finding("harness", "", f"{type(error).__name__}: {error}")]
+        found = rounds.next()
         took_s = time.monotonic() - began
         if not found or took_s > limit_s:
-            break
+            return took_s, found + rounds.seen()
         history.note("checker", f"after {took_s:.0f} s: {'; '.join(map(str, found))}")
         time.sleep(PAUSE_S)
-    seen = [Finding(*violation) for violation in history.violations]
-    found += seen
-    if evidence is not None:
-        found += [
-            *_secrets(site, evidence, history),
-            *_damage(site),
-            *_tracebacks(site),
-        ]
-    return took_s, found
+
+
+def await_finding(
+    site: Site,
+    history: History,
+    kinds: Collection[str],
+    *,
+    wait_s: float,
+    limit_s: float = LIMIT_S,
+) -> list[Finding]:
+    """Look until one of these is there, and was not made good after that wait."""
+    began = time.monotonic()
+    rounds = Rounds(site, history)
+    while True:
+        took_s = time.monotonic() - began
+        found = rounds.next() + rounds.seen()
+        is_there = any(finding.kind in kinds for finding in found)
+        if (is_there and took_s >= wait_s) or took_s > limit_s:
+            return found
+        time.sleep(PAUSE_S)
+
+
+class Rounds:
+    """Looks at everything, one after the other."""
+
+    def __init__(self, site: Site, history: History) -> None:
+        self._site, self._history = site, history
+        self._client = Client("checker", site, history)
+        self._bound: set[str] = set()
+        self._evidence: Evidence | None = None
+
+    def next(self) -> list[Finding]:
+        try:
+            evidence = gather(self._site)
+            unbound = []
+            if not evidence.unfinished:
+                unbound = _bind_all(self._client, self._history, self._bound)
+                evidence = gather(self._site)
+            self._evidence = evidence
+            return unbound + checker.findings(evidence, self._history)
+        except Exception as error:
+            return [Finding("harness", "", f"{type(error).__name__}: {error}")]
+
+    def seen(self) -> list[Finding]:
+        """What no later round makes good: seen on the way, or written down."""
+        found = [Finding(*violation) for violation in self._history.violations]
+        if self._evidence is not None:
+            found += _secrets(self._site, self._evidence, self._history)
+        return [*found, *_damage(self._site), *_tracebacks(self._site)]
 
 
 def _bind_all(client: Client, history: History, bound: set[str]) -> list[Finding]:

@@ -12,7 +12,7 @@ from tests.chaos.history import History
 from tests.chaos.lab import Lab, Site, wait_until_served
 from tests.chaos.platform import Platform
 from tests.chaos.scene import Scene
-from tests.chaos.settling import settle
+from tests.chaos.settling import await_finding, settle
 from tests.chaos.watcher import Watcher
 from tests.system.docker_lab import cannot_run
 
@@ -55,6 +55,6 @@ def test_broken_build_is_caught(lab: Lab, name: str) -> None:
     history, broken = History(), module_of(name)
     with Site(lab.daemons, workers=1, mutant=name) as site:
         play(site, history, [name])
-        _, found = settle(site, history, limit_s=broken.WAIT_S)
+        found = await_finding(site, history, broken.CATCHES, wait_s=broken.WAIT_S)
         caught = {finding.kind for finding in found} & set(broken.CATCHES)
         assert caught, "\n".join(map(str, found)) or "nothing was found"
