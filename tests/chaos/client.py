@@ -6,6 +6,7 @@ for; whatever may have been left behind is deleted until the broker has confirme
 
 import time
 import uuid
+from collections.abc import Callable
 
 from tests.chaos import doors
 from tests.chaos.history import Backup, Bound, History, Instance, Marker, Restore, State
@@ -40,13 +41,15 @@ class Client:
         self._history.note(self.name, text, row.guid)
 
     def _patiently(
-        self, row: Instance, method: str, path: str, body: object = None
+        self, row: Instance, method: str, path: str, body: Callable[[], object]
     ) -> Answer:
         """As a user who is told to try again when something else has ended."""
         deadline = time.monotonic() + BUSY_LIMIT_S
         while True:
-            answer = self.ask(row, method, path, body)
-            if not answer.is_busy or time.monotonic() > deadline:
+            plan_id = row.ids["plan_id"]
+            answer = self.ask(row, method, path, body())
+            is_stale = answer.status == 400 and plan_id != row.ids["plan_id"]
+            if not (answer.is_busy or is_stale) or time.monotonic() > deadline:
                 return answer
             time.sleep(1)
 
@@ -124,7 +127,7 @@ class Client:
     def update(self, row: Instance, plan_id: str) -> bool:
         row.is_updated = True
         body = {"service_id": row.ids["service_id"], "plan_id": plan_id}
-        answer = self._patiently(row, "PATCH", "", body)
+        answer = self._patiently(row, "PATCH", "", lambda: body)
         state = self._poll(row, answer) if answer.status == 202 else ""
         if answer.status == 200 or state == "succeeded":
             row.ids = {**row.ids, "plan_id": plan_id}
@@ -137,7 +140,9 @@ class Client:
         binding = Bound(str(uuid.uuid4()))
         row.bindings.append(binding)
         path = f"/service_bindings/{binding.guid}"
-        answer = self._patiently(row, "PUT", path, {**row.ids, "app_guid": "app"})
+        answer = self._patiently(
+            row, "PUT", path, lambda: {**row.ids, "app_guid": "app"}
+        )
         if answer.status not in (200, 201):
             self._unbind(row, binding)
             return False
@@ -199,7 +204,7 @@ class Client:
 
     def back_up(self, row: Instance) -> bool:
         began = time.time()
-        answer = self._patiently(row, "PATCH", "", self._wish(row, backup={}))
+        answer = self._patiently(row, "PATCH", "", lambda: self._wish(row, backup={}))
         state = self._poll(row, answer) if answer.status == 202 else ""
         if state == "succeeded":
             operation = str(answer.body["operation"])
@@ -213,7 +218,7 @@ class Client:
         done = Restore(backup, time.time())
         row.restores.append(done)
         wish = self._wish(row, restore={"backup": pk})
-        answer = self._patiently(row, "PATCH", "", wish)
+        answer = self._patiently(row, "PATCH", "", lambda: wish)
         if answer.status == 400 or answer.is_busy:
             row.restores.remove(done)
             return answer.is_busy
