@@ -26,9 +26,9 @@ def compress() -> None:
     from instances import host_keeping, worker
     from instances.operations import back_up, execution, ghosts, reconcile
 
-    host_keeping.RECONCILE_INTERVAL = timedelta(seconds=5)
+    host_keeping.RECONCILE_INTERVAL = timedelta(seconds=3)
     host_keeping.MEASURE_INTERVAL = timedelta(seconds=20)
-    worker.SWEEP_INTERVAL_S = 5.0
+    worker.SWEEP_INTERVAL_S = 3.0
     execution.LONGEST_DELAY_S = 8.0
     reconcile.NOBODYS_AFTER = timedelta(seconds=20)
     back_up.PAUSE_LIMIT_S = 30.0

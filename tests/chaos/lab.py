@@ -135,12 +135,15 @@ class Site:
         kind: str = "sqlite",
         mutant: str = "",
         standbys: dict[str, int] | None = None,
+        web: int = 2,
         workers: int = 2,
+        template: Path | None = None,
     ) -> None:
+        """A template is SQLite's file of an earlier site on the same hosts."""
         self.daemons, self._standbys = daemons, standbys or {}
+        self._template = template
         self.folder = Path(tempfile.mkdtemp(prefix="brokersite-chaos-"))
         self.database = database(kind, self.folder)
-        self._workers = workers
         self.environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
             "SECRET_KEY": "system-" + "0123456789" * 5,
@@ -155,7 +158,7 @@ class Site:
             "CHAOS_MUTANT": mutant,
             **self.database.environment,
         }
-        self.web = [self._web(number) for number in (1, 2)]
+        self.web = [self._web(number) for number in range(1, web + 1)]
         self.workers = [
             self._process(f"worker{number}", ["manage.py", "worker"])
             for number in range(1, workers + 1)
@@ -189,8 +192,7 @@ class Site:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
             self._stack.enter_context(self.database)
-            self.manage("bootstrap")
-            self.manage("shell", "--no-imports", "-c", SET_UP, LAB=self._set_up())
+            self._fill()
             for process in self.processes:
                 self._stack.callback(process.end)
                 process.start()
@@ -205,6 +207,16 @@ class Site:
         self._stack.close()
         for daemon in self.daemons:
             _wipe(daemon)
+
+    def _fill(self) -> None:
+        file = self.folder / "brokersite.sqlite3"
+        if self._template is not None and self._template.exists():
+            shutil.copy(self._template, file)
+            return
+        self.manage("bootstrap")
+        self.manage("shell", "--no-imports", "-c", SET_UP, LAB=self._set_up())
+        if self._template is not None:
+            shutil.copy(file, self._template)
 
     def _set_up(self) -> str:
         hosts = [

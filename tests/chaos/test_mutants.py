@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +25,18 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chaos") / "template.sqlite3"
+
+
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     with Lab(["redis"]) as lab:
         yield lab
+
+
+def small_site(lab: Lab, template: Path, mutant: str = "") -> Site:
+    return Site(lab.daemons, web=1, workers=1, template=template, mutant=mutant)
 
 
 def module_of(name: str) -> Any:
@@ -42,18 +52,20 @@ def play(site: Site, history: History, names: list[str]) -> None:
             scene.clear()
 
 
-def test_an_unbroken_build_comes_clean_out_of_every_scene(lab: Lab) -> None:
+def test_an_unbroken_build_comes_clean_out_of_every_scene(
+    lab: Lab, template: Path
+) -> None:
     history = History()
-    with Site(lab.daemons, workers=1) as site:
+    with small_site(lab, template) as site:
         play(site, history, NAMES)
         _, found = settle(site, history)
         assert not found, "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_broken_build_is_caught(lab: Lab, name: str) -> None:
+def test_broken_build_is_caught(lab: Lab, template: Path, name: str) -> None:
     history, broken = History(), module_of(name)
-    with Site(lab.daemons, workers=1, mutant=name) as site:
+    with small_site(lab, template, mutant=name) as site:
         play(site, history, [name])
         found = await_finding(site, history, broken.CATCHES, wait_s=broken.WAIT_S)
         caught = {finding.kind for finding in found} & set(broken.CATCHES)

@@ -4,7 +4,7 @@ from tests.chaos.proxy import Action
 from tests.chaos.scene import CREATE, Scene
 
 CATCHES = ("stuck_operations",)
-WAIT_S = 14.0
+WAIT_S = 9.0
 
 
 def install() -> None:

@@ -4,7 +4,7 @@ from tests.chaos.proxy import Action
 from tests.chaos.scene import CREATE, Scene
 
 CATCHES = ("leaked_containers",)
-WAIT_S = 12.0
+WAIT_S = 8.0
 
 
 def install() -> None:

@@ -3,7 +3,7 @@
 from tests.chaos.scene import Scene
 
 CATCHES = ("live_after_unbind",)
-WAIT_S = 12.0
+WAIT_S = 8.0
 
 
 def install() -> None:
