@@ -57,7 +57,7 @@ def findings(evidence: Evidence, history: History) -> list[Finding]:
         *(f for host in evidence.hosts for f in _ports(host, evidence)),
         *(f for host in evidence.hosts for f in _images(host, evidence)),
         *(f for host in evidence.hosts for f in _others(host)),
-        *_backups(evidence),
+        *_backups(evidence, history),
         *_logins(evidence, history),
     ]
 
@@ -105,7 +105,11 @@ def _containers(host: Host, evidence: Evidence, history: History) -> Iterator[Fi
         for row in evidence.rows["instances"]
         if row["live_key"] and row["container_id"]
     }
-    standbys = sum(row["standby"] for row in evidence.rows["plans"])
+    rows = evidence.rows
+    surplus = sum(row["state"] == "standby" for row in rows["containers"])
+    surplus -= sum(row["standby"] for row in rows["plans"])
+    if surplus > 0:
+        yield Finding("leaked_containers", "", f"there are {surplus} standbys too many")
     for container in host.containers:
         name = name_of(container)
         row = evidence.container(name.removeprefix("brokersite-"))
@@ -114,7 +118,7 @@ def _containers(host: Host, evidence: Evidence, history: History) -> Iterator[Fi
         elif row["host_id"] != host.key:
             said = f"{name} is on {host.name}, and its row elsewhere"
             yield Finding("leaked_containers", "", said)
-        elif row["state"] == "standby" and standbys:
+        elif row["state"] == "standby":
             continue
         elif row["id"] not in owners or row["state"] != "in_use":
             said = (
@@ -171,18 +175,24 @@ def _others(host: Host) -> Iterator[Finding]:
             yield Finding("leaked_networks", "", f"{name} on {host.name}")
 
 
-def _backups(evidence: Evidence) -> Iterator[Finding]:
-    """I12: a backup that is shown as verified has its image."""
+def _backups(evidence: Evidence, history: History) -> Iterator[Finding]:
+    """I12: acknowledged ones are proved, and those that are proved have an image."""
     there = {backup_of(image) for host in evidence.hosts for image in host.images}
+    owners = {
+        backup.operation: wish.guid
+        for wish in history.live()
+        for backup in wish.backups
+        if wish.is_whole
+    }
     for row in evidence.rows["backups"]:
-        if row["state"] in ("taking", "committed"):
-            yield Finding(
-                "stuck_operations", "", f"backup {row['id']} is {row['state']}"
-            )
-        elif row["state"] == "missing" or (
-            row["state"] == "verified" and row["id"] not in there
-        ):
-            yield Finding("lost_backups", "", f"backup {row['id']} has no image")
+        owner, state = owners.get(row["operation_id"], ""), row["state"]
+        said = f"backup {row['id']} is {state}: {row['problem'][:300]}"
+        if state in ("taking", "committed"):
+            yield Finding("stuck_operations", owner, said)
+        elif state == "missing" or (owner and state == "failed"):
+            yield Finding("lost_backups", owner, said)
+        elif state == "verified" and row["id"] not in there:
+            yield Finding("lost_backups", owner, f"backup {row['id']} has no image")
 
 
 def _logins(evidence: Evidence, history: History) -> Iterator[Finding]:
