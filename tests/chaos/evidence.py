@@ -29,6 +29,11 @@ ROWS = {
     "plans": "id, name, standby FROM instances_serviceplan",
     "hosts": "id, database_host, problem FROM instances_dockerhost",
 }
+KEYS = {
+    *("id", "container_id", "succeeds_id", "instance_id", "binding_id"),
+    "operation_id",
+}
+"""Columns that hold UUIDs, each database in its own way."""
 Row = dict[str, Any]
 
 
@@ -117,18 +122,8 @@ def rows(site: Site) -> dict[str, list[Row]]:
             for values in site.rows(f"SELECT {what}")
         ]
         for row in found[name]:
-            for column in row:
-                is_key = column == "id" or column.endswith("_id")
-                if (
-                    is_key
-                    and column not in ("host_id", "plan_id")
-                    and name
-                    not in (
-                        "plans",
-                        "hosts",
-                    )
-                ):
-                    row[column] = uuid_of(row[column])
+            for column in KEYS & set(row) if name not in ("plans", "hosts") else ():
+                row[column] = uuid_of(row[column])
     return found
 
 

@@ -62,7 +62,8 @@ class Process:
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        self.restarts = 0
+        self.port = 0
+        """Where a web process listens."""
         self._command, self._environment = command, environment
         self._running: subprocess.Popen[bytes] | None = None
         self.busy = threading.Lock()
@@ -85,7 +86,6 @@ class Process:
         self._running.wait(30)
 
     def restart(self, pause_s: float = 0.5) -> None:
-        self.restarts += 1
         self.kill()
         time.sleep(pause_s)
         self.start()
@@ -98,7 +98,6 @@ class Process:
             self._running.wait(15)
         except subprocess.TimeoutExpired:
             self.kill()
-        self.restarts += 1
         self.start()
 
     def freeze(self, seconds: float) -> None:
@@ -177,12 +176,12 @@ class Site:
             *("--config", "python:brokersite.serving"),
         ]
         process = self._process(f"web{number}", command, PORT=str(port))
-        process.port = port  # type: ignore[attr-defined]
+        process.port = port
         return process
 
     @property
     def ports(self) -> list[int]:
-        return [process.port for process in self.web]  # type: ignore[attr-defined]
+        return [process.port for process in self.web]
 
     @property
     def processes(self) -> list[Process]:

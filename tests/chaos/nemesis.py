@@ -44,6 +44,7 @@ ENDPOINTS = [
     ("GET", "/containers/[^/]+/archive"),
     ("PUT", "/containers/[^/]+/archive"),
     ("DELETE", "/images/"),
+    ("POST", "/networks/create"),
 ]
 SECONDS = {Action.DELAY: (1, 12), Action.HANG: (5, 35), Action.LATE: (1, 12)}
 DOWN_S = 3.0

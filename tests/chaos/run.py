@@ -23,6 +23,8 @@ class Score:
     settle_s: float
     took_s: float
     faults: Counter[str] = field(default_factory=Counter)
+    broken_calls: int = 0
+    """Calls to Docker that a rule has got."""
     database: str = "sqlite"
     story: str = ""
 
@@ -35,6 +37,7 @@ class Score:
         parts = {
             "ops": self.history.operations,
             "faults": self.faults.total(),
+            "broken_calls": self.broken_calls,
             "instances": len(self.history.instances),
             "errors": self.history.errors,
             "took_s": round(self.took_s),
@@ -66,9 +69,11 @@ def run(
             nemesis.end()
         took_s = time.monotonic() - began
         settle_s, found = settle(site, history)
+        broken = [c for d in lab.daemons for c in d.proxy.calls if c.action]
         score = Score(
             plan, history, found, settle_s, took_s, nemesis.done, database=database
         )
+        score.broken_calls = len(broken)
         if found:
             score.story = story(site, history, found)
         return score
