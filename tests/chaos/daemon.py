@@ -16,6 +16,8 @@ NEXT = "-next"
 class Daemon(PrivateDocker):
     """Its own socket is the checker's, and the proxy's is the broker's."""
 
+    start_limit_s = 120.0
+
     def __init__(self, images: Iterable[str]) -> None:
         super().__init__()
         self._images = tuple(images)
@@ -29,9 +31,12 @@ class Daemon(PrivateDocker):
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self.thaw()
-        self.proxy.__exit__()
-        super().__exit__()
+        try:
+            if self._daemon is not None:
+                self.thaw()
+            self.proxy.__exit__()
+        finally:
+            super().__exit__()
 
     def _copy_image(self) -> None:
         source = docker.APIClient("unix:///var/run/docker.sock", version="1.41")

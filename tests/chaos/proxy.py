@@ -88,6 +88,8 @@ class Proxy:
         return self
 
     def __exit__(self, *_: Any) -> None:
+        if not self._thread.is_alive():
+            return  # it was never begun
         self._ask(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
