@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo register test test-databases cf-test mutants lint bench requirements
+.PHONY: help run demo register test test-databases cf-test mutants chaos chaos-mutants lint bench requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
@@ -40,6 +40,18 @@ cf-test:  ## Push the site to a Cloud Foundry in miniature, ARGS="--database pos
 mutants:  ## See that the made-up histories find each way in which the product is broken on purpose
 	@bin/ensure-venv dev
 	MUTANTS=$(or $(ARGS),all) .venv/bin/pytest --numprocesses 0 --durations=0 --durations-min=0 --tb=line tests/stateful/test_mutants.py
+
+chaos:  ## Break everything around brokersite at random: OPS=1000 FAULTS=100 SEED= DATABASE=
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images mariadb postgres redis
+	$(PYTHON) -m tests.chaos --ops $(or $(OPS),1000) --faults $(or $(FAULTS),100) $(if $(SEED),--seed $(SEED)) --database $(or $(DATABASE),sqlite) $(ARGS)
+
+chaos-mutants:  ## See that the checker of chaos catches builds broken on purpose
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images redis
+	.venv/bin/pytest -q --numprocesses 0 tests/chaos/test_mutants.py $(ARGS)
 
 lint:  ## Check format, rules, types, layers, templates, migrations and settings
 	@bin/ensure-venv dev

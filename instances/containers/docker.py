@@ -17,6 +17,7 @@ from instances.containers.base import (
 )
 from instances.containers.docker_api import CHANGE_LIMIT_S, SHORT_S, lend
 from instances.containers.docker_archives import DockerArchives
+from instances.containers.docker_bridge import NETWORK, ensure_bridge
 from instances.containers.docker_commits import DockerCommits
 from instances.containers.docker_disk import DockerDisk
 from instances.containers.docker_images import DockerImages
@@ -25,8 +26,6 @@ from instances.containers.docker_statuses import DockerStatuses, inspect, moment
 from instances.containers.docker_transfers import DockerTransfers
 from instances.containers.docker_watching import DockerWatching
 
-NETWORK = "brokersite"
-"""The bridge of all databases; inter-container traffic is off (SECURITY S12)."""
 REMOVAL_LIMIT_S = 20.0
 STOP_LIMIT_S = 10
 RESTART_POLICY = {"Name": "always"}
@@ -57,7 +56,7 @@ class DockerContainerHost(
 
     def create(self, spec: ContainerSpec) -> None:
         with self._changing() as api:
-            self._ensure_network(api)
+            ensure_bridge(api)
             try:
                 api.create_container(**_create_arguments(api, spec))
             except ImageNotFound:
@@ -86,20 +85,6 @@ class DockerContainerHost(
         if ports != wanted:
             self.remove(spec.name)
             api.create_container(**_create_arguments(api, spec))
-
-    def _ensure_network(self, api: docker.APIClient) -> None:
-        if any(row["Name"] == NETWORK for row in api.networks(names=[NETWORK])):
-            return
-        try:
-            api.create_network(
-                NETWORK,
-                driver="bridge",
-                check_duplicate=True,
-                options={"com.docker.network.bridge.enable_icc": "false"},
-            )
-        except APIError as error:
-            if error.status_code != 409:
-                raise
 
     def start(self, name: str) -> None:
         with self._changing() as api:

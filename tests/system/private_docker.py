@@ -23,6 +23,7 @@ class PrivateDocker:
     Each has names and addresses of its own, so that several may run at once.
     """
 
+    start_limit_s = 30.0
     _numbers = itertools.count()
 
     def __init__(self, *, disk_mb: int = 0) -> None:
@@ -92,7 +93,8 @@ class PrivateDocker:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._answers, f"dockerd to answer: see {self.root}/log")
+        what = f"dockerd to answer: see {self.root}/log"
+        wait_for(self._answers, what, limit_s=self.start_limit_s)
 
     def surroundings(self) -> list[str]:
         """A command that becomes dockerd."""
@@ -128,7 +130,8 @@ class PrivateDocker:
         (self.root / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def _end(self, number: signal.Signals) -> None:
-        assert self._daemon is not None
+        if self._daemon is None:
+            return  # it has never come so far
         # nsenter has become dockerd: it forks nothing.
         self._daemon.send_signal(number)
         self._daemon.wait(30)

@@ -1,0 +1,35 @@
+"""What the lab does to the product's processes: shorter pauses, and perhaps a mutant.
+
+Only how often the product looks is changed, never what it does then: the history is
+compressed, and so is what it takes minutes for.
+"""
+
+import importlib
+import os
+from datetime import timedelta
+
+from django.apps import AppConfig
+
+
+class ChaosConfig(AppConfig):
+    name = "tests.chaos"
+    label = "chaos"
+
+    def ready(self) -> None:
+        compress()
+        mutant = os.environ.get("CHAOS_MUTANT")
+        if mutant:
+            importlib.import_module(f"tests.chaos.mutants.{mutant}").install()
+
+
+def compress() -> None:
+    from instances import host_keeping, worker
+    from instances.operations import back_up, execution, ghosts, reconcile
+
+    host_keeping.RECONCILE_INTERVAL = timedelta(seconds=3)
+    host_keeping.MEASURE_INTERVAL = timedelta(seconds=20)
+    worker.SWEEP_INTERVAL_S = 3.0
+    execution.LONGEST_DELAY_S = 8.0
+    reconcile.NOBODYS_AFTER = timedelta(seconds=20)
+    back_up.PAUSE_LIMIT_S = 30.0
+    ghosts.PERIOD_MIN = 1

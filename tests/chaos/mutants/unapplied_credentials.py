@@ -1,0 +1,28 @@
+"""Bind answers with credentials that the database never got (I4, F66)."""
+
+from tests.chaos.scene import Scene
+
+CATCHES = ("dead_credentials",)
+WAIT_S = 8.0
+
+
+def install() -> None:
+    from instances import errors
+    from instances.engines import Endpoint, User
+    from instances.engines.redis import Redis
+
+    create = Redis.create_user
+
+    def create_if_it_answers(self: Redis, endpoint: Endpoint, user: User) -> None:
+        try:
+            create(self, endpoint, user)
+        except errors.EngineUnreachable:
+            pass
+
+    Redis.create_user = create_if_it_answers
+
+
+def play(scene: Scene) -> None:
+    row = scene.provisioned()
+    scene.stop_by_hand(row)
+    scene.client.bind(row)
