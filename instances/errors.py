@@ -18,6 +18,7 @@
     │   └── ImageMissing
     ├── ImageFailed           an image cannot be built or pulled
     ├── Unreadable            a secret that no encryption key opens
+    ├── Cancelled             an operator has asked to give it up
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
     │   │   ├── HostRefused   it answers with an error
@@ -114,6 +115,10 @@ class ImageFailed(BrokerError):
 
 class Unreadable(BrokerError):
     message = "A stored secret cannot be read."
+
+
+class Cancelled(BrokerError):
+    message = "An operator has cancelled this."
 
 
 class Transient(BrokerError):

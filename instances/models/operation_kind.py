@@ -12,11 +12,16 @@ class Kind(models.TextChoices):
     RESTORE = "restore"
     UPLOAD = "upload"
     EXPIRE = "expire"
+    RESTART = "restart"
+    STOP = "stop"
+    START = "start"
+    ROTATE_SECRET = "rotate_secret", "rotate admin secret"
     DEPROVISION = "deprovision"
 
 
 EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
+    *(Kind.RESTART, Kind.STOP, Kind.START, Kind.ROTATE_SECRET),
     Kind.DEPROVISION,
 )
 """One at a time per service instance. Others are per binding, if they have one."""
@@ -24,3 +29,5 @@ WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
 """What a platform wishes of an instance; a backup may be its operator's business."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""
+CANCELLABLE = (Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE, Kind.RESTART)
+"""What an operator may break off: giving it up puts back what there was."""

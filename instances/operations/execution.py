@@ -18,6 +18,8 @@ from instances.operations import (
     expire,
     provision,
     restore,
+    rotate_secret,
+    run_state,
     unbind,
     update,
     upload,
@@ -35,6 +37,10 @@ VERBS: dict[str, Verb] = {
     Kind.RESTORE: restore.VERB,
     Kind.UPLOAD: upload.VERB,
     Kind.EXPIRE: expire.VERB,
+    Kind.RESTART: run_state.RESTART,
+    Kind.STOP: run_state.STOP,
+    Kind.START: run_state.START,
+    Kind.ROTATE_SECRET: rotate_secret.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0
@@ -113,6 +119,7 @@ def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:
     try:
         if not is_new and _is_spent(verb, operation):
             raise _last_error(operation)
+        work.refuse_cancelled()
         verb.perform(work)
     except errors.Stopped:
         raise

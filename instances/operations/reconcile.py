@@ -67,7 +67,8 @@ def _note_images(host: DockerHost, docker: ContainerHost) -> None:
 
 
 def _is_to_run(row: Container) -> bool:
-    return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
+    is_held = row.disk_state == Container.DiskState.STOPPED or row.stopped_at
+    return row.state in WANTED and not is_held
 
 
 def _is_in_use(row: Container) -> bool:

@@ -7,9 +7,11 @@ from django.apps import apps
 from django.db import connection
 
 MIGRATION = import_module("instances.migrations.0007_roles")
+LATER = import_module("instances.migrations.0008_what_operators_do")
 EDITOR = SimpleNamespace(connection=connection)
 
 
 def make_roles() -> None:
     """As the migration does; it may run again."""
     MIGRATION.make_roles(apps, EDITOR)
+    LATER.give_permissions(apps, EDITOR)
