@@ -11,7 +11,7 @@ from instances.guesses import guesses
 from instances.models import DockerHost
 
 GROUPS = {
-    "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation"),
+    "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation", "BulkRun"),
     "Docker": ("DockerHost", "Container", "PortLease"),
     "Catalog": ("ServiceOffering", "ServicePlan"),
     "Access and history": ("Broker", "BrokerCredential", "AuditEvent", "Worker"),

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from instances.admin import operation_actions
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import (
     NOTHING,
@@ -24,7 +25,7 @@ from instances.models import Backup, Kind, Operation, ServicePlan
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnlyAdmin):
+class OperationAdmin(operation_actions.Actions, ReadOnlyAdmin):
     list_display = [
         "name",
         "state_badge",
@@ -92,7 +93,11 @@ class OperationAdmin(ReadOnlyAdmin):
 
     def sections(self, request: HttpRequest, row: Operation) -> list[Section]:
         content = {"entries": list(timeline(row))}
-        return [Section("Steps", "admin/instances/section_timeline.html", content)]
+        actions = self.action_sections(request, row)
+        return [
+            *actions,
+            Section("Steps", "admin/instances/section_timeline.html", content),
+        ]
 
     @admin.display(description="operation", ordering="kind")
     def name(self, row: Operation) -> SafeString:

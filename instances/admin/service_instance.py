@@ -12,6 +12,7 @@ from instances.admin import (
     backup_section,
     behind,
     disk,
+    instance_filters,
     sharing,
     tables,
 )
@@ -55,26 +56,33 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
         ("plan", PlanFilter),
         behind.BehindFilter,
         backup_section.BackupFilter,
+        instance_filters.EngineFilter,
+        instance_filters.HeldFilter,
         "container__disk_state",
         "container__host",
         "created_at",
+        instance_filters.AgeFilter,
     ]
     search_fields = [
         "guid",
         "instance_name",
         "organization_guid",
         "space_guid",
+        "context__organization_name",
+        "context__space_name",
         "container__host__name",
         "container__lease__number",
         "bindings__guid",
         "bindings__app_guid",
     ]
     search_help_text = (
-        "Name, GUID of instance, organization, space, binding or app, host, port"
+        "Name or GUID of instance, organization or space, GUID of binding or app, "
+        "host, port"
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
     actions = [
         "back_up_chosen",
+        "restart_chosen",
         "upgrade_chosen",
         "deprovision_chosen",
         "lift_disk_limit",
@@ -159,7 +167,11 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: ServiceInstance) -> SafeString:
-        return badge(row.state, row.get_state_display())
+        state = badge(row.state, row.get_state_display())
+        if row.container is None or row.container.stopped_at is None:
+            return state
+        held = badge("stopped", "stopped by an operator", tone="wait")
+        return format_html("{}<br>{}", state, held)
 
     @admin.display(description="plan", ordering="plan__name")
     def plan_link(self, row: ServiceInstance) -> SafeString:

@@ -18,6 +18,7 @@ from instances.models import (
     Backup,
     Broker,
     BrokerCredential,
+    BulkRun,
     Container,
     DockerHost,
     Kind,
@@ -235,6 +236,13 @@ def make_backup(instance, **fields):
     return backup
 
 
+def make_bulk_run(*instances, action="back_up", **fields):
+    run = BulkRun.objects.create(action=action, requested_by="olga", **fields)
+    for number, instance in enumerate(instances):
+        run.items.create(instance=instance, position=number)
+    return run
+
+
 def make_everything():
     """At least one row of every model, as {model: row}."""
     instance = make_instance()
@@ -250,6 +258,7 @@ def make_everything():
         DockerHost: instance.container.host,
         PortLease: instance.container.lease,
         Container: instance.container,
+        BulkRun: make_bulk_run(instance),
         ServiceOffering: instance.plan.offering,
         ServicePlan: instance.plan,
         Broker: Broker.this(),
