@@ -123,6 +123,7 @@ class DockerHostAdmin(ConsoleAdmin):
         return [
             host_connection.section(request, self, row),
             host_images.section(request, self, row),
+            *tables.debts(row),
             tables.containers(row),
         ]
 
