@@ -27,6 +27,7 @@ TONES = {
         "reached",
         "there",
         "verified",
+        "finished",
     ),
     "busy": (
         "provisioning",
@@ -40,6 +41,7 @@ TONES = {
         "working",
         "taking",
         "expiring",
+        "started",
     ),
     "wait": (
         "queued",
@@ -51,8 +53,10 @@ TONES = {
         "resting",
         "kept",
         "committed",
+        "planned",
+        "waiting",
     ),
-    "bad": ("failed", "exited", "dead", "silent", "not reached", "missing"),
+    "bad": ("failed", "refused", "exited", "dead", "silent", "not reached", "missing"),
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 
