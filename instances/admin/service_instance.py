@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +14,7 @@ from instances.admin import (
     behind,
     disk,
     instance_filters,
+    instance_search,
     sharing,
     tables,
 )
@@ -63,18 +65,7 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
         "created_at",
         instance_filters.AgeFilter,
     ]
-    search_fields = [
-        "guid",
-        "instance_name",
-        "organization_guid",
-        "space_guid",
-        "context__organization_name",
-        "context__space_name",
-        "container__host__name",
-        "container__lease__number",
-        "bindings__guid",
-        "bindings__app_guid",
-    ]
+    search_fields = instance_search.FIELDS
     search_help_text = (
         "Name or GUID of instance, organization or space, GUID of binding or app, "
         "host, port"
@@ -141,6 +132,11 @@ class ServiceInstanceAdmin(Actions, disk.RespiteAction, ReadOnlyAdmin):
             "live_bindings": count_of(bound, "instance"),
             "is_behind": behind.annotation(),
         }
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return instance_search.search(queryset, search_term), False
 
     def sections(self, request: HttpRequest, row: ServiceInstance) -> list[Section]:
         same = {"instance__id__exact": row.pk}
