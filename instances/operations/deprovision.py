@@ -19,6 +19,7 @@ from instances.models import (
 )
 from instances.models.backup import Trigger
 from instances.operations import back_up, hosts, levels
+from instances.operations.starting import wait_until_ready
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
@@ -121,8 +122,9 @@ def _remove(work: Work, container: Container) -> bool:
     work.step(f"removing the container from {container.host}")
     try:
         hosts.remove(container)
-    except errors.HostUnreachable as error:
-        hosts.note_failure(container.host, error)
+    except errors.BrokerError as error:
+        if isinstance(error, errors.HostUnreachable):
+            hosts.note_failure(container.host, error)
         # Read anew: it may have been asked for while this attempt waited.
         if levels.level_of(work.operation) == levels.Level.ORDINARY:
             raise
@@ -140,6 +142,7 @@ def _take_final_backup(work: Work, container: Container) -> None:
         return back_up.abandon(work.operation, "the database did not run")
     for backup in work.operation.backups.all():
         try:
+            _wake(work, container)
             back_up.take(work, backup, container)
         except errors.Stopped:
             raise
@@ -155,6 +158,17 @@ def _take_final_backup(work: Work, container: Container) -> None:
                 raise
             logger.warning("backup=%s is given up: %s", backup.pk, error.detail)
             back_up.abandon(work.operation, error.detail or str(error))
+
+
+def _wake(work: Work, container: Container) -> None:
+    """Start what an operator has stopped: a backup takes a login."""
+    if container.stopped_at is None:
+        return
+    with work.fenced("starting the stopped database for its final backup"):
+        Container.objects.filter(pk=container.pk).update(stopped_at=None)
+    hosts.start_again(container)
+    wait_until_ready(container, step=work.step, check=work.check)
+    container.stopped_at = None
 
 
 def _containers(instance: ServiceInstance) -> list[Container]:

@@ -96,6 +96,13 @@ class Force(ForceTestCase):
         run(operation)
         assert self.states() == ("gone", "retiring")
 
+    def test_what_the_broker_cannot_even_ask_for_is_left_too(self):
+        """No key opens the host's certificate any more."""
+        self.faults.on("remove", errors.Unreadable(detail="no key"))
+        self.ask(Level.FORCE)
+        drain()
+        assert self.states() == ("gone", "retiring")
+
     def test_again_changes_nothing(self):
         self.lose()
         self.ask(Level.FORCE)

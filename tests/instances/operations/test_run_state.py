@@ -3,7 +3,7 @@
 import pytest
 
 from instances import errors
-from instances.models import AuditEvent, Container, Kind, Operation
+from instances.models import AuditEvent, Container, Kind, Operation, ServiceInstance
 from instances.operations import back_up, backup_schedule, disk, run_state, update
 from instances.operations.execution import run
 from instances.operations.reconcile import reconcile
@@ -135,6 +135,14 @@ class Stop(RunStateTestCase):
         run(claim(self.ask(Kind.START)))
         drain()
         assert self.world.users_of(self.instance) == []
+
+    def test_a_final_backup_wakes_it(self):
+        type(self.plan).objects.update(final_backup_days=7)
+        self.instance.refresh_from_db()
+        self.accept_deprovision(ServiceInstance.objects.get(pk=self.instance.pk))
+        drain()
+        self.assert_nothing_is_left()
+        assert self.instance.backups.get().state == "committed"
 
     def test_deprovision_removes_it(self):
         self.accept_deprovision(self.instance)
