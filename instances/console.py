@@ -14,7 +14,7 @@ from instances.models import DockerHost, LoginAttempt
 
 logger = logging.getLogger(__name__)
 GROUPS = {
-    "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation"),
+    "Services": ("ServiceInstance", "ServiceBinding", "Backup", "Operation", "BulkRun"),
     "Docker": ("DockerHost", "Container", "PortLease"),
     "Catalog": ("ServiceOffering", "ServicePlan"),
     "Access and history": (

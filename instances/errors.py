@@ -19,6 +19,7 @@
     ├── ImageFailed           an image cannot be built or pulled
     ├── Unreadable            a secret that no encryption key opens
     ├── LoginRefused          a person is not let in
+    ├── Cancelled             an operator has asked to give it up
     ├── Transient             worth another try, later
     │   ├── HostUnreachable   the Docker Engine does not answer
     │   │   ├── HostRefused   it answers with an error
@@ -120,6 +121,10 @@ class Unreadable(BrokerError):
 
 class LoginRefused(BrokerError):
     message = "The login was refused."
+
+
+class Cancelled(BrokerError):
+    message = "An operator has cancelled this."
 
 
 class Transient(BrokerError):

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from instances import errors
 from instances.crew import Crew, Job
 from instances.models import DockerHost, Evidence, Operation
-from instances.operations import drain, host_disk, hosts
+from instances.operations import drain, host_disk, hosts, rotate_secret
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
 from instances.operations.reconcile import reconcile
@@ -100,6 +100,7 @@ class HostKeeping:
     def _reconcile(self, host: DockerHost) -> None:
         try:
             reconcile(host)
+            rotate_secret.settle(host)
         except errors.HostUnreachable as error:
             hosts.note_failure(host, error)
             logger.warning("host=%s: %s", host, error.detail)

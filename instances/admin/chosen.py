@@ -16,6 +16,7 @@ from instances import errors
 from instances.admin.base import secret_columns
 from instances.admin.html import change_url, link, list_url
 from instances.models import Actor, ServiceBinding, ServiceInstance
+from instances.operations import bulk
 
 MOST = 20
 """Service instances at once: a slip must not change a whole installation."""
@@ -27,15 +28,25 @@ def confirmation_url(url_name: str, ids: Iterable[uuid.UUID]) -> str:
 
 
 def to_confirmation(
-    request: HttpRequest, url_name: str, queryset: QuerySet[ServiceInstance]
+    request: HttpRequest,
+    url_name: str,
+    queryset: QuerySet[ServiceInstance],
+    action: str,
 ) -> HttpResponse | None:
-    """Lead from the list to the confirmation: nothing has been asked for yet."""
-    ids = list(queryset.values_list("pk", flat=True)[: MOST + 1])
-    if len(ids) > MOST:
-        text = f"Select at most {MOST} service instances at once."
+    """Lead from the list to the confirmation: nothing has been asked for yet.
+
+    Several become a bulk run, which is confirmed on a page of its own.
+    """
+    most = bulk.most(action)
+    ids = list(queryset.values_list("pk", flat=True)[: most + 1])
+    if len(ids) > most:
+        text = f"Select at most {most} service instances at once."
         messages.error(request, text)
         return None
-    return HttpResponseRedirect(confirmation_url(url_name, ids))
+    if len(ids) == 1:
+        return HttpResponseRedirect(confirmation_url(url_name, ids))
+    run = bulk.plan(action, ids, actor=operator(request))
+    return HttpResponseRedirect(reverse("admin:instances_bulkrun_start", args=[run.pk]))
 
 
 def get_chosen(request: HttpRequest) -> list[ServiceInstance]:

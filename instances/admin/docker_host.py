@@ -143,6 +143,7 @@ class DockerHostAdmin(ConsoleAdmin):
             host_findings.section(request, self, row),
             host_connection.section(request, self, row),
             host_images.section(request, self, row),
+            *tables.debts(row),
             tables.containers(row),
         ]
 

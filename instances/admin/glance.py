@@ -154,8 +154,19 @@ def _processes() -> list[Fact]:
             list_url(DockerHost),
             _bad_if(troubled > 0),
         ),
+        *_debts(),
         Fact("workers alive", alive, list_url(Worker), _bad_if(alive == 0)),
     ]
+
+
+def _debts() -> list[Fact]:
+    """Nothing, where forced deprovisions have left nothing."""
+    state = Container.State.RETIRING
+    number = Container.objects.filter(state=state).exclude(host__problem="").count()
+    if not number:
+        return []
+    label = "containers to be removed when their hosts answer"
+    return [Fact(label, number, list_url(Container, state__exact=state), "wait")]
 
 
 def _bad_if(condition: bool) -> str:

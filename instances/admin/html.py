@@ -27,6 +27,7 @@ TONES = {
         "reached",
         "there",
         "verified",
+        "finished",
     ),
     "busy": (
         "provisioning",
@@ -40,6 +41,7 @@ TONES = {
         "working",
         "taking",
         "expiring",
+        "started",
     ),
     "wait": (
         "queued",
@@ -52,8 +54,13 @@ TONES = {
         "resting",
         "kept",
         "committed",
+        "planned",
+        "waiting",
     ),
-    "bad": ("failed", "exited", "dead", "silent", "not reached", "missing", "lost"),
+    "bad": (
+        *("failed", "refused", "exited", "dead"),
+        *("silent", "not reached", "missing", "lost"),
+    ),
 }
 TONE_OF = {state: tone for tone, states in TONES.items() for state in states}
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin import stale
+from instances.admin import operation_actions, stale
 from instances.admin.base import ReadOnlyAdmin, Section
 from instances.admin.html import (
     NOTHING,
@@ -34,7 +34,7 @@ from instances.models.evidence import KEPT_FOR
 
 
 @admin.register(Operation)
-class OperationAdmin(ReadOnlyAdmin):
+class OperationAdmin(operation_actions.Actions, ReadOnlyAdmin):
     list_display = [
         "name",
         "state_badge",
@@ -109,7 +109,8 @@ class OperationAdmin(ReadOnlyAdmin):
             template = "admin/instances/section_evidence.html"
             found.append(Section("Evidence", template, said))
         moved = row.kind == Kind.MOVE and row.state == row.State.SUCCEEDED
-        return [*(stale.sections(row.instance) if moved else ()), *found]
+        renewals = stale.sections(row.instance) if moved else ()
+        return [*self.action_sections(request, row), *renewals, *found]
 
     @admin.display(description="operation", ordering="kind")
     def name(self, row: Operation) -> SafeString:

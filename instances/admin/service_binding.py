@@ -1,13 +1,18 @@
 """Service bindings: the databases' users, without what they log in with."""
 
+import uuid
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
-from instances.admin import bindings, names, sharing, tables
-from instances.admin.base import ReadOnlyAdmin, Section
+from instances.admin import bindings, names, reveal, sharing, tables
+from instances.admin.base import ReadOnlyAdmin, Section, Tool, asks
 from instances.admin.html import as_json, badge, link, moment, whole
 from instances.models import ServiceBinding
+from instances.models.service_binding import MADE
 
 
 @admin.register(ServiceBinding)
@@ -50,6 +55,24 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
             },
         ),
     ]
+
+    has_reveal_permission = asks("reveal")
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.reveal_view)
+        return [
+            path("<uuid:pk>/reveal/", view, name=reveal.URL_NAME),
+            *super().get_urls(),
+        ]
+
+    def reveal_view(self, request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+        return reveal.reveal(request, self, pk)
+
+    def tools(self, request: HttpRequest, row: ServiceBinding) -> list[Tool]:
+        if row.state not in MADE or not self.has_reveal_permission(request):
+            return []
+        url = reverse(f"admin:{reveal.URL_NAME}", args=[row.pk])
+        return [Tool(url, "Reveal credentials…", is_dangerous=True)]
 
     def sections(self, request: HttpRequest, row: ServiceBinding) -> list[Section]:
         return [tables.operations(row.operations.all(), binding__id__exact=row.pk)]

@@ -3,11 +3,21 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import backup_section, behind, disk, lost, names, sharing
+from instances.admin import (
+    backup_section,
+    behind,
+    disk,
+    instance_filters,
+    instance_search,
+    lost,
+    names,
+    sharing,
+)
 from instances.admin.base import ReadOnlyAdmin, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -47,27 +57,23 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
         ("plan", PlanFilter),
         behind.BehindFilter,
         backup_section.BackupFilter,
+        instance_filters.EngineFilter,
+        instance_filters.HeldFilter,
         "container__disk_state",
         ("container__lost_at", admin.EmptyFieldListFilter),
         "container__host",
         "created_at",
+        instance_filters.AgeFilter,
     ]
-    search_fields = [
-        "guid",
-        "instance_name",
-        "organization_guid",
-        "space_guid",
-        "container__host__name",
-        "container__lease__number",
-        "bindings__guid",
-        "bindings__app_guid",
-    ]
+    search_fields = instance_search.FIELDS
     search_help_text = (
-        "Name, GUID of instance, organization, space, binding or app, host, port"
+        "Name or GUID of instance, organization or space, GUID of binding or app, "
+        "host, port"
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
     actions = [
         "back_up_chosen",
+        "restart_chosen",
         "upgrade_chosen",
         "deprovision_chosen",
         "lift_disk_limit",
@@ -127,6 +133,11 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
             "is_behind": behind.annotation(),
         }
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return instance_search.search(queryset, search_term), False
+
     @admin.display(description="service instance", ordering="instance_name")
     def name(self, row: ServiceInstance) -> SafeString:
         """The name, or what stands in for it, above the platform's id."""
@@ -141,7 +152,11 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: ServiceInstance) -> SafeString:
-        return badge(row.state, row.get_state_display()) + lost.mark(row)
+        state = badge(row.state, row.get_state_display()) + lost.mark(row)
+        if row.container is None or row.container.stopped_at is None:
+            return state
+        held = badge("stopped", "stopped by an operator", tone="wait")
+        return format_html("{}<br>{}", state, held)
 
     @admin.display(description="plan", ordering="plan__name")
     def plan_link(self, row: ServiceInstance) -> SafeString:

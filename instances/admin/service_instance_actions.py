@@ -17,13 +17,17 @@ from instances.admin import (
     stale,
     upgrade,
     upload,
+    wish,
 )
-from instances.admin.base import ConsoleAdmin, Tool, asks
+from instances.admin.base import Tool, asks
 from instances.admin.chosen import confirmation_url, to_confirmation
-from instances.models import ServiceInstance
+from instances.admin.operate import Operate
+from instances.models import BulkRun, ServiceInstance
+
+_BULK = BulkRun.Action
 
 
-class Actions(ConsoleAdmin):
+class Actions(Operate):
     """Buttons of a page, actions of the list, and the pages that they lead to."""
 
     has_back_up_permission = asks("back_up")
@@ -63,7 +67,7 @@ class Actions(ConsoleAdmin):
     def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
         if row.state == row.State.GONE:
             return []
-        found = []
+        found: list[Tool] = []
         is_ready = row.state == row.State.READY and not sharing.is_sharing(row)
         if is_ready and self.has_back_up_permission(request):
             url = confirmation_url(back_up.URL_NAME, [row.pk])
@@ -79,6 +83,7 @@ class Actions(ConsoleAdmin):
         if is_ready and self.has_move_permission(request):
             url = reverse(f"admin:{move.URL_NAME}", args=[row.pk])
             found.append(Tool(url, "Move…"))
+        found += super().tools(request, row)
         if self.has_deprovision_permission(request):
             url = confirmation_url(deprovision.URL_NAME, [row.pk])
             found.append(Tool(url, "Deprovision…", is_dangerous=True))
@@ -90,7 +95,7 @@ class Actions(ConsoleAdmin):
     def back_up_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
     ) -> HttpResponse | None:
-        return to_confirmation(request, back_up.URL_NAME, queryset)
+        return to_confirmation(request, back_up.URL_NAME, queryset, _BULK.BACK_UP)
 
     def back_up_view(self, request: HttpRequest) -> HttpResponse:
         return back_up.confirm(request, self)
@@ -113,7 +118,16 @@ class Actions(ConsoleAdmin):
     def upgrade_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
     ) -> HttpResponse | None:
-        return to_confirmation(request, upgrade.URL_NAME, queryset)
+        return to_confirmation(request, upgrade.URL_NAME, queryset, _BULK.UPGRADE)
+
+    @admin.action(
+        description="Restart the selected service instances…", permissions=["restart"]
+    )
+    def restart_chosen(
+        self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
+    ) -> HttpResponse | None:
+        name = wish.RESTART.url_name
+        return to_confirmation(request, name, queryset, _BULK.RESTART)
 
     def upgrade_view(self, request: HttpRequest) -> HttpResponse:
         return upgrade.confirm(request, self)
@@ -125,7 +139,9 @@ class Actions(ConsoleAdmin):
     def deprovision_chosen(
         self, request: HttpRequest, queryset: QuerySet[ServiceInstance]
     ) -> HttpResponse | None:
-        return to_confirmation(request, deprovision.URL_NAME, queryset)
+        return to_confirmation(
+            request, deprovision.URL_NAME, queryset, _BULK.DEPROVISION
+        )
 
     def deprovision_view(self, request: HttpRequest) -> HttpResponse:
         return deprovision.confirm(request, self)

@@ -90,6 +90,31 @@ def containers(host: DockerHost) -> Section:
     )
 
 
+def debts(host: DockerHost) -> list[Section]:
+    """What a deprovision has left there, and reconciliation still has to remove."""
+    rows = host.containers.filter(state=Container.State.RETIRING)
+    related = ("instance", "lease")
+    owed = rows.select_related(*related).defer(*secret_columns(Container, related))
+    if not host.problem and not host.is_quarantined and not owed:
+        return []
+    found = table(
+        "Debts: to be removed once this host answers",
+        ("Container", "Port", "Service instance", "Gone since (UTC)"),
+        (
+            (
+                row.name,
+                row.port,
+                link(getattr(row, "instance", None)),
+                moment(getattr(getattr(row, "instance", None), "gone_at", None)),
+            )
+            for row in owed[:MOST_ROWS]
+        ),
+        empty="None: nothing was left here by a forced deprovision.",
+        all_url=list_url(Container, host__id__exact=host.pk, state__exact="retiring"),
+    )
+    return [found]
+
+
 def _container_rows(rows: Iterable[Container]) -> Iterable[tuple[object, ...]]:
     for row in rows:
         yield (

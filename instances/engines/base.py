@@ -86,6 +86,13 @@ class Engine(Protocol):
     def check(self, endpoint: Endpoint) -> None:
         """Log in as administrator and ask one query."""
 
+    def set_admin_secret(self, endpoint: Endpoint, secret: str) -> None:
+        """Give the administrator another password, durably.
+
+        It outlives restarts of the container, although that is made with a verifier
+        of the first one. Raise InvalidRequest where there is no administrator.
+        """
+
     def create_database(
         self,
         endpoint: Endpoint,

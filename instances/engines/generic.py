@@ -116,6 +116,12 @@ class Generic:
     ) -> bool:
         return False
 
+    def set_admin_secret(self, endpoint: Endpoint, secret: str) -> None:
+        raise errors.InvalidRequest(
+            "There is no administrator in this image: its password is what apps use, "
+            "and only a new service instance gets another one."
+        )
+
     def create_user(self, endpoint: Endpoint, user: User) -> None:
         """There is one for all. A server that does not answer binds no app."""
         if user.read_only:

@@ -61,6 +61,14 @@ class MariaDB:
         with _session(endpoint) as cursor:
             cursor.execute("SELECT 1")
 
+    def set_admin_secret(self, endpoint: Endpoint, secret: str) -> None:
+        verifier = mysql_native_password(secret)
+        with _session(endpoint) as cursor:
+            cursor.execute(
+                f"ALTER USER {_account(ADMINISTRATOR)}"
+                f" IDENTIFIED BY PASSWORD '{verifier}'"
+            )
+
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
     ) -> bool:

@@ -34,6 +34,7 @@ from instances.engines.postgres_parameters import (
 )
 from instances.engines.postgres_read_only import hand_over, join_group, set_read_only
 from instances.engines.postgres_session import (
+    ADMINISTRATOR,
     MAINTENANCE,
     Session,
     end_sessions,
@@ -62,6 +63,12 @@ class Postgres:
     def check(self, endpoint: Endpoint) -> None:
         with open_session(endpoint) as session:
             session.run("SELECT 1")
+
+    def set_admin_secret(self, endpoint: Endpoint, secret: str) -> None:
+        # Not a session that is kept: that one has logged in before.
+        with open_session(endpoint) as session:
+            verifier = Literal(scram_sha_256(secret))
+            session.run("ALTER ROLE {} PASSWORD {}", ADMINISTRATOR, verifier)
 
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE

@@ -103,6 +103,11 @@ class Redis:
         with _session(endpoint) as ask:
             ask("PING")
 
+    def set_admin_secret(self, endpoint: Endpoint, secret: str) -> None:
+        with _session(endpoint) as ask:
+            ask("ACL SETUSER", ADMINISTRATOR, "resetpass", f"#{sha_256(secret)}")
+            ask("ACL SAVE")
+
     def create_database(
         self, endpoint: Endpoint, name: str, parameters: Mapping[str, Any] = fields.NONE
     ) -> bool:

@@ -5,6 +5,7 @@ from instances.models.backup import Backup
 from instances.models.backup_copy import BackupCopy
 from instances.models.backup_override import BackupOverride
 from instances.models.broker import Broker, BrokerCredential, Worker
+from instances.models.bulk_run import BulkItem, BulkRun
 from instances.models.container import Container
 from instances.models.docker_host import DockerHost
 from instances.models.evidence import Evidence
@@ -29,6 +30,8 @@ __all__ = [
     "BackupOverride",
     "Broker",
     "BrokerCredential",
+    "BulkItem",
+    "BulkRun",
     "Container",
     "ContainerSample",
     "DockerHost",

@@ -58,7 +58,8 @@ class ContainerQuerySet(models.QuerySet["Container"]):
     def mark_gone(self, container: "Container") -> None:
         """It has been seen to be gone; whoever else saw it too changes nothing."""
         rows = self.filter(pk=container.pk).exclude(state=ContainerState.GONE)
-        rows.update(state=ContainerState.GONE, gone_at=Now(), admin_secret="")
+        secrets = {"admin_secret": "", "first_secret": "", "next_secret": ""}
+        rows.update(state=ContainerState.GONE, gone_at=Now(), **secrets)
 
 
 class Container(StatefulModel, DiskUse):
@@ -84,6 +85,17 @@ class Container(StatefulModel, DiskUse):
     cpus = models.DecimalField("CPUs", max_digits=5, decimal_places=2)
     pids = models.PositiveIntegerField("processes")
     admin_secret = EncryptedTextField(editable=False)
+    first_secret = EncryptedTextField(
+        editable=False, blank=True, default="", db_default=""
+    )
+    """The one that it was made with, if that has been rotated since: an image gives
+    its administrator no other password as long as it is started with the same one."""
+    next_secret = EncryptedTextField(
+        editable=False, blank=True, default="", db_default=""
+    )
+    """What a rotation is about to set: until it is seen to hold, either may."""
+    stopped_at = models.DateTimeField(null=True, editable=False)
+    """Since when an operator wants it stopped; nothing but their start ends that."""
     state = models.CharField(
         max_length=20, choices=ContainerState, default=ContainerState.STARTING
     )

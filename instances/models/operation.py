@@ -5,7 +5,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
@@ -20,7 +19,7 @@ from instances.models.operation_lookups import (
     OperationLookups,
     OperationState,
 )
-from instances.models.operation_queue import due_now
+from instances.models.operation_queue import due_now, lease, step_of
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 
@@ -67,8 +66,8 @@ class OperationQuerySet(OperationLookups["Operation"]):
             operation.state = OperationState.RUNNING
             operation.owner, operation.attempts = owner, 1
             operation.started_at = Now()
-            operation.leased_until = Now() + _lease()
-            operation.steps = [_step(step)] if step else []
+            operation.leased_until = Now() + lease()
+            operation.steps = [step_of(step)] if step else []
         try:
             operation.save(force_insert=True)
         except IntegrityError:
@@ -100,7 +99,7 @@ class OperationQuerySet(OperationLookups["Operation"]):
         """Prolong the owner's leases, but not beyond an operation's deadline (F29)."""
         running = self.filter(owner=owner, state=OperationState.RUNNING)
         return running.filter(deadline_at__gt=Now()).update(
-            leased_until=Now() + _lease()
+            leased_until=Now() + lease()
         )
 
     def release(self, owner: str) -> int:
@@ -166,6 +165,8 @@ class Operation(models.Model):
     leased_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(default=timezone.now)
     deadline_at = models.DateTimeField()
+    cancel_asked = models.BooleanField(default=False, db_default=False)
+    """Whether an operator wants it given up, at its next step."""
     error = models.TextField("error for the user", blank=True)
     detail = models.TextField("detail for the operator", blank=True)
     requested_by = models.CharField(max_length=255)
@@ -178,6 +179,10 @@ class Operation(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [
+            ("retry_operation", "Can retry operation"),
+            ("cancel_operation", "Can cancel operation"),
+        ]
         indexes = [
             models.Index(fields=["state", "not_before"]),
             models.Index(fields=["instance", "created_at"]),
@@ -212,7 +217,7 @@ class Operation(models.Model):
             state=OperationState.RUNNING,
             owner=owner,
             attempts=F("attempts") + 1,
-            leased_until=Now() + _lease(),
+            leased_until=Now() + lease(),
             started_at=Coalesce(F("started_at"), Now()),
         )
         if claimed:
@@ -251,13 +256,13 @@ class Operation(models.Model):
 
     def hold(self) -> None:
         """Prolong the lease. Raise LeaseLost."""
-        self.write(leased_until=Now() + _lease())
+        self.write(leased_until=Now() + lease())
 
     def note(self, text: str) -> None:
         """Add a step to the progress. Raise LeaseLost."""
         if self.attempts == len(self.steps) == 1 and self.last_step == text:
             return  # Recorded with the wish, a moment ago.
-        self.write(steps=[*self.steps, _step(text)], leased_until=Now() + _lease())
+        self.write(steps=[*self.steps, step_of(text)], leased_until=Now() + lease())
 
     def explain(self, why: str) -> None:
         """Say to operators why the latest step went as it did. Raise LeaseLost."""
@@ -289,11 +294,3 @@ class Operation(models.Model):
             error=str(error),
             detail=error.detail,
         )
-
-
-def _step(text: str) -> dict[str, str]:
-    return {"at": timezone.now().isoformat(), "text": text}
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.OPERATION_LEASE_S)

@@ -13,6 +13,10 @@ class Kind(models.TextChoices):
     MOVE = "move"
     UPLOAD = "upload"
     EXPIRE = "expire"
+    RESTART = "restart"
+    STOP = "stop"
+    START = "start"
+    ROTATE_SECRET = "rotate_secret", "rotate admin secret"
     DEPROVISION = "deprovision"
     RECREATE_USER = "recreate_user", "re-create user"
     ADOPT = "adopt"
@@ -20,10 +24,14 @@ class Kind(models.TextChoices):
 
 EXCLUSIVE = (
     *(Kind.PROVISION, Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE),
-    *(Kind.ADOPT, Kind.MOVE, Kind.DEPROVISION),
+    *(Kind.ADOPT, Kind.MOVE),
+    *(Kind.RESTART, Kind.STOP, Kind.START, Kind.ROTATE_SECRET),
+    Kind.DEPROVISION,
 )
 """One at a time per service instance. Others are per binding, if they have one."""
 WISHED = (Kind.PROVISION, Kind.UPDATE, Kind.DEPROVISION)
 """What a platform wishes of an instance; a backup may be its operator's business."""
 URGENT = (Kind.DEPROVISION, Kind.UNBIND, Kind.EXPIRE)
 """Claimed first, so that a flood of new instances starves no deletion (F27)."""
+CANCELLABLE = (Kind.UPDATE, Kind.BACK_UP, Kind.RESTORE, Kind.RESTART)
+"""What an operator may break off: giving it up puts back what there was."""

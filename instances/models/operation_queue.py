@@ -1,10 +1,13 @@
 """Which operations a worker may claim next."""
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 MOST = 8
 ORDER = ("-is_urgent", "created_at")
@@ -30,3 +33,11 @@ def _due(model: Any) -> tuple[str, tuple[Any, ...]]:
     # Compiled once: idle workers ask many times a second.
     due = model.objects.claimable().order_by(*ORDER)
     return due[:MOST].query.sql_with_params()  # type: ignore[no-any-return]
+
+
+def step_of(text: str) -> dict[str, str]:
+    return {"at": timezone.now().isoformat(), "text": text}
+
+
+def lease() -> timedelta:
+    return timedelta(seconds=settings.OPERATION_LEASE_S)

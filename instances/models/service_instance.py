@@ -101,6 +101,9 @@ class ServiceInstance(StatefulModel):
             ("lift_disk_limit_serviceinstance", "Can lift disk limit for an hour"),
             ("deprovision_serviceinstance", "Can deprovision service instance"),
             ("force_deprovision_serviceinstance", "Can force or forget deprovision"),
+            ("restart_serviceinstance", "Can restart, stop and start database"),
+            ("resize_serviceinstance", "Can change plan of service instance"),
+            ("rotate_secret_serviceinstance", "Can rotate admin secret of database"),
         ]
         indexes = [models.Index(fields=["state"])]
 

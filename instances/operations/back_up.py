@@ -24,7 +24,7 @@ from instances.models import (
     Operation,
     ServiceInstance,
 )
-from instances.operations import host_disk, hosts, hot_backup
+from instances.operations import disk, host_disk, hosts, hot_backup
 from instances.operations.work import Verb, Work
 
 PAUSE_LIMIT_S = 600.0
@@ -49,6 +49,7 @@ def accept(
         locked = ServiceInstance.objects.select_for_update().get(pk=instance.pk)
         if locked.state != ServiceInstance.State.READY:
             raise errors.ConcurrencyError(detail=f"{instance} is {locked.state}")
+        disk.refuse_stopped_by_operator(locked)
         if not is_possible(locked):
             raise errors.BackupRefused(
                 "Nothing is known of the data in this image: no backup could be proved."

@@ -8,11 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from instances import errors, transactions
-from instances.models import WORKER, Backup, ServiceBinding, ServiceInstance
+from instances.models import (
+    WORKER,
+    Backup,
+    Container,
+    ServiceBinding,
+    ServiceInstance,
+)
 from instances.models.backup import Trigger
 from instances.models.backup_override import Schedule, clock_of
 from instances.operations import back_up
@@ -53,7 +59,11 @@ def _with_moments(wanted: Q) -> QuerySet[Any]:
         instance=OuterRef("pk"), state=ServiceBinding.State.READY
     ).order_by("-created_at")
     rows = ServiceInstance.objects.filter(wanted, state=_READY)
+    stopped = Container.objects.filter(
+        instance=OuterRef("pk"), stopped_at__isnull=False
+    )
     return rows.select_related("plan__offering", "backup_override").annotate(
+        is_stopped=Exists(stopped),
         last_backup_at=Subquery(good[:1]),
         last_failed_at=Subquery(failed[:1]),
         last_bound_at=Subquery(bound.values("created_at")[:1]),
@@ -69,7 +79,7 @@ def due(instance: Any) -> str:
     failed_at, last_at = instance.last_failed_at, instance.last_backup_at
     if failed_at is not None and failed_at > now - RETRY_AFTER:
         return ""
-    if not back_up.is_possible(instance):
+    if not back_up.is_possible(instance) or instance.is_stopped:
         return ""
     bound_at = instance.last_bound_at
     is_bound = bound_at is not None and (last_at is None or bound_at > last_at)

@@ -59,13 +59,24 @@ def check_plan(
     """Raise InvalidRequest if a request names another offering or plan.
 
     A platform that has missed the answer to a plan change goes on with the former
-    plan: it must still be able to ask and to delete.
+    plan: it must still be able to ask and to delete. One that an operator has changed
+    is none that a platform could know of: it may bind, too.
     """
     plan = instance.plan
     if plan.offering_id != offering_id:
         raise errors.InvalidRequest("service_id: it is not this instance's offering.")
-    if plan.pk != plan_id and not (or_former and plan_id in _former_plans(instance)):
+    if plan.pk == plan_id or plan_id in _plans_before_operators(instance):
+        return
+    if not (or_former and plan_id in _former_plans(instance)):
         raise errors.InvalidRequest("plan_id: it is not this instance's plan.")
+
+
+def _plans_before_operators(instance: ServiceInstance) -> list[str]:
+    """Those that operators have changed: a platform is not told of that."""
+    updates = instance.operations.filter(
+        kind=Kind.UPDATE, requested_by__startswith="operator "
+    )
+    return [update.request["former_plan_id"] for update in updates]
 
 
 def _former_plans(instance: ServiceInstance) -> list[str]:

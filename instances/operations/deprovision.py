@@ -18,7 +18,8 @@ from instances.models import (
     ServiceInstance,
 )
 from instances.models.backup import Trigger
-from instances.operations import back_up, hosts
+from instances.operations import back_up, hosts, levels
+from instances.operations.starting import wait_until_ready
 from instances.operations.work import Verb, Work
 
 logger = logging.getLogger(__name__)
@@ -86,16 +87,14 @@ def _perform(work: Work) -> None:
     instance = work.operation.instance
     if instance.container is not None:
         _take_final_backup(work, instance.container)
+    left = []
     for container in _containers(instance):
         with work.fenced():
             container.retire()
-        work.step(f"removing the container from {container.host}")
-        try:
-            hosts.remove(container)
-        except errors.HostUnreachable as error:
-            hosts.note_failure(container.host, error)
-            raise
+        if not _remove(work, container):
+            left.append(container)
     with work.succeeding():
+        levels.record_debts(instance, left)
         # Binds and unbinds that were recorded just before this deletion was.
         instance.operations.all().cancel("The service instance has been deleted.")
         instance.bindings.exclude(state=ServiceBinding.State.GONE).update(
@@ -113,12 +112,37 @@ def _perform(work: Work) -> None:
         )
 
 
+def _remove(work: Work, container: Container) -> bool:
+    """Whether it is gone. Raise HostUnreachable, unless that is to stop nothing."""
+    is_lost = bool(container.host.problem) or container.host.is_quarantined
+    if is_lost and levels.level_of(work.operation) == levels.Level.FORGET:
+        with work.fenced(f"forgetting the container on {container.host}"):
+            levels.forget(container)
+        return True
+    work.step(f"removing the container from {container.host}")
+    try:
+        hosts.remove(container)
+    except errors.BrokerError as error:
+        if isinstance(error, errors.HostUnreachable):
+            hosts.note_failure(container.host, error)
+        # Read anew: it may have been asked for while this attempt waited.
+        if levels.level_of(work.operation) == levels.Level.ORDINARY:
+            raise
+        work.step(f"leaving the container on {container.host}, until that answers")
+        work.operation.explain(error.detail)
+        return False
+    return True
+
+
 def _take_final_backup(work: Work, container: Container) -> None:
     """The deletion is not given up for it, nor the backup for a host that is down."""
+    if levels.level_of(work.operation) == levels.Level.FORGET:
+        return back_up.abandon(work.operation, "the host is given up")
     if container.state != Container.State.IN_USE:
         return back_up.abandon(work.operation, "the database did not run")
     for backup in work.operation.backups.all():
         try:
+            _wake(work, container)
             back_up.take(work, backup, container)
         except errors.Stopped:
             raise
@@ -128,10 +152,23 @@ def _take_final_backup(work: Work, container: Container) -> None:
             is_early = work.operation.tries < FINAL_BACKUP_TRIES
             if isinstance(error, errors.HostUnreachable) and is_down:
                 hosts.note_failure(container.host, error)
-            if is_down or (isinstance(error, errors.Transient) and is_early):
+            is_forced = levels.level_of(work.operation) != levels.Level.ORDINARY
+            is_to_wait = is_down or (isinstance(error, errors.Transient) and is_early)
+            if is_to_wait and not is_forced:
                 raise
             logger.warning("backup=%s is given up: %s", backup.pk, error.detail)
             back_up.abandon(work.operation, error.detail or str(error))
+
+
+def _wake(work: Work, container: Container) -> None:
+    """Start what an operator has stopped: a backup takes a login."""
+    if container.stopped_at is None:
+        return
+    with work.fenced("starting the stopped database for its final backup"):
+        Container.objects.filter(pk=container.pk).update(stopped_at=None)
+    hosts.start_again(container)
+    wait_until_ready(container, step=work.step, check=work.check)
+    container.stopped_at = None
 
 
 def _containers(instance: ServiceInstance) -> list[Container]:

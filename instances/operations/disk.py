@@ -33,6 +33,10 @@ SIZES_LIMIT_S = 45
 """How long Docker may look at files. It does so beside everything else."""
 STOP_LIMIT_S = 10
 RESPITE = timedelta(hours=1)
+STOPPED_BY_OPERATOR = (
+    "An operator has stopped this database: it can be used again once they have "
+    "started it."
+)
 
 
 def measure(host: DockerHost) -> None:
@@ -52,6 +56,7 @@ def measure(host: DockerHost) -> None:
     )
     # What an exclusive operation has in hand is not held meanwhile.
     busy = Operation.objects.unfinished().filter(exclusive_instance__isnull=False)
+    rows = rows.filter(stopped_at=None)
     idle = rows.exclude(instance__in=busy.values("exclusive_instance"))
     related = ("host", "lease", "instance")
     for row in idle.filter(instance__isnull=False).select_related(*related):
@@ -143,14 +148,23 @@ def give_respite(instance: ServiceInstance, *, actor: Actor) -> None:
 
 
 def refuse_stopped(instance: ServiceInstance) -> None:
-    """Raise InvalidRequest if its database is stopped for its disk limit."""
+    """Raise InvalidRequest if its database is stopped, by whom or what ever."""
     container = instance.container
+    if container is not None and container.stopped_at is not None:
+        raise errors.InvalidRequest(STOPPED_BY_OPERATOR)
     if container is not None and container.disk_state == DiskState.STOPPED:
         raise errors.InvalidRequest(
             "The database is stopped, since its disk limit of "
             f"{container.disk_mb} MiB is used up: update the service instance to a "
             "plan with more disk, or ask the operators."
         )
+
+
+def refuse_stopped_by_operator(instance: ServiceInstance) -> None:
+    """Raise InvalidRequest. It needs no key, and looks at the row of now."""
+    stopped = Container.objects.filter(stopped_at__isnull=False)
+    if stopped.filter(instance=instance).exists():
+        raise errors.InvalidRequest(STOPPED_BY_OPERATOR)
 
 
 def check_room(instance: ServiceInstance, plan: ServicePlan) -> None:

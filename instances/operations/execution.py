@@ -21,6 +21,8 @@ from instances.operations import (
     provision,
     recreate_user,
     restore,
+    rotate_secret,
+    run_state,
     unbind,
     update,
     upload,
@@ -41,6 +43,10 @@ VERBS: dict[str, Verb] = {
     Kind.EXPIRE: expire.VERB,
     Kind.RECREATE_USER: recreate_user.VERB,
     Kind.ADOPT: adopt.VERB,
+    Kind.RESTART: run_state.RESTART,
+    Kind.STOP: run_state.STOP,
+    Kind.START: run_state.START,
+    Kind.ROTATE_SECRET: rotate_secret.VERB,
     Kind.DEPROVISION: deprovision.VERB,
 }
 LONGEST_DELAY_S = 60.0
@@ -119,6 +125,7 @@ def _attempt(verb: Verb, work: Work, *, once: bool, is_new: bool) -> None:
     try:
         if not is_new and _is_spent(verb, operation):
             raise _last_error(operation)
+        work.refuse_cancelled()
         verb.perform(work)
     except errors.Stopped:
         raise

@@ -101,7 +101,8 @@ def _startup(container: Container) -> Startup:
     engine = get_engine(container.engine)
     if isinstance(engine, Configurable):
         return engine.startup(endpoint(container))
-    return Startup(engine.port, engine.environment(container.admin_secret))
+    secret = container.first_secret or container.admin_secret
+    return Startup(engine.port, engine.environment(secret))
 
 
 def start_again(container: Container) -> None:

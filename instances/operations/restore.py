@@ -27,6 +27,7 @@ from instances.models.disk import HELD_TO
 from instances.operations import (
     back_up,
     backup_places,
+    disk,
     host_disk,
     hosts,
     proof,
@@ -64,6 +65,7 @@ def accept(backup: Backup, *, actor: Actor, is_safe: bool = True) -> Operation:
         if instance.state != ServiceInstance.State.READY:
             raise errors.ConcurrencyError(detail=f"{instance} is {instance.state}")
         check(instance, backup)
+        disk.refuse_stopped_by_operator(instance)
         AuditEvent.record(actor, "restore", instance, backup=str(backup.pk))
         operation = Operation.objects.enqueue(
             Kind.RESTORE, instance, actor=actor, request={"backup": str(backup.pk)}

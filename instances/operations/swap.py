@@ -198,6 +198,7 @@ def _recorded(
     work: Work, former: Container, made_with: Mapping[str, Any], admin_secret: str
 ) -> Container:
     """The successor's row, with the port; its room is the former one's and more."""
+    keeps = admin_secret == former.admin_secret
     with work.fenced():
         host = DockerHost.objects.select_for_update().get(pk=former.host_id)
         abandoned = list(former.current_successors())
@@ -206,6 +207,8 @@ def _recorded(
             plan=former.plan,
             engine=former.engine,
             admin_secret=admin_secret,
+            # The data knows it: with another one, it would be taken for a backup's.
+            first_secret=former.first_secret if keeps else "",
             succeeds=former,
             **made_with,
         )

@@ -203,6 +203,7 @@ def _check_state(instance: ServiceInstance) -> None:
         raise errors.InvalidRequest("This service instance has failed: delete it.")
     if instance.state != ServiceInstance.State.READY:
         raise errors.ConcurrencyError
+    disk.refuse_stopped_by_operator(instance)
 
 
 def _perform(work: Work) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from instances import errors
 from instances.models import Operation
+from instances.models.operation_kind import CANCELLABLE
 from instances.operations.turns import recording
 
 logger = logging.getLogger(__name__)
@@ -16,7 +17,8 @@ class Work:
     """What a verb's perform() is given.
 
     Every method raises LeaseLost once another owner or a cancellation has ended
-    this attempt, and Interrupted when the process is about to stop.
+    this attempt, and Interrupted when the process is about to stop; step() and check()
+    raise Cancelled once if an operator has asked to give it up.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class Work:
     ) -> None:
         self.operation = operation
         self._is_stopping = is_stopping
+        self._is_given_up = False
 
     def step(self, text: str) -> None:
         """Say what comes next, if this attempt still may."""
@@ -31,6 +34,7 @@ class Work:
         self.operation.note(text)
         if self._is_stopping():
             raise errors.Interrupted
+        self.refuse_cancelled()
         logger.info(
             "operation=%s instance=%s %s",
             self.operation.pk,
@@ -43,6 +47,15 @@ class Work:
         self.operation.hold()
         if self._is_stopping():
             raise errors.Interrupted
+        self.refuse_cancelled()
+
+    def refuse_cancelled(self) -> None:
+        """Raise Cancelled, once: giving up takes steps too."""
+        if self._is_given_up or self.operation.kind not in CANCELLABLE:
+            return
+        if Operation.objects.filter(pk=self.operation.pk, cancel_asked=True).exists():
+            self._is_given_up = True
+            raise errors.Cancelled(detail="an operator has asked for its end")
 
     @contextmanager
     def fenced(self, step: str = "") -> Iterator[None]:

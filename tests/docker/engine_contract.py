@@ -73,6 +73,21 @@ class EngineContract(ReadOnlyContract, SessionsContract):
         with pytest.raises(errors.EngineUnreachable):
             self.engine.check(theirs)
 
+    def test_another_admin_secret_takes_the_place_of_the_first(self):
+        """F74: it can be given twice, with the old one and with the new one."""
+        user, coming = self.created(), new_secret()
+        renewed = replace(self.endpoint, admin_secret=coming)
+        self.engine.set_admin_secret(self.endpoint, coming)
+        try:
+            self.engine.set_admin_secret(renewed, coming)
+            self.engine.check(renewed)
+            with pytest.raises(errors.EngineUnreachable):
+                self.engine.check(self.endpoint)
+            self.session(user).write(user.database)
+        finally:
+            self.engine.set_admin_secret(renewed, self.endpoint.admin_secret)
+        self.engine.check(self.endpoint)
+
     def test_a_silent_server_is_unreachable_for_every_call(self):
         nobody = Endpoint(self.endpoint.host, 1, SECRET)
         calls = [
@@ -85,6 +100,7 @@ class EngineContract(ReadOnlyContract, SessionsContract):
             lambda: self.engine.drop_user(nobody, "u1"),
             lambda: self.engine.users(nobody),
             lambda: self.engine.sessions(nobody),
+            lambda: self.engine.set_admin_secret(nobody, "s"),
             lambda: self.engine.set_read_only(nobody, "d1", True),
         ]
         for call in calls:

@@ -115,6 +115,7 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers, MemoryWatching):
         container = self._existing(name)
         container.is_read_only = False
         container.state = "running"
+        container.started_at = timezone.now()
 
     def _prove(self, container: FakeContainer) -> None:
         """It counts, prints and ends."""

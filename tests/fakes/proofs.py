@@ -6,6 +6,9 @@ from instances.engines.base import COMPLETE, our_name, our_witness
 
 WITNESS = "brokersite"
 """The database of the administrator's that holds the witness: a commit carries it."""
+ADMIN = "brokersite-admin"
+"""Another one, for the administrator's verifier once it has been changed by SQL, and
+before it that of the environment under which that was."""
 
 
 def proof(database: str, witness: str) -> str:
@@ -16,7 +19,7 @@ def inventory(container: Any, proof: str) -> dict[str, int]:
     """A database's rows are one table, as in a session of the engine contract."""
     database, witness = proof.split()
     return {
-        "databases": len(container.databases.keys() - {WITNESS}),
+        "databases": len(container.databases.keys() - {WITNESS, ADMIN}),
         "tables": int(bool(container.databases.get(database))),
         "witness": container.databases.get(WITNESS, []).count(witness),
     }

@@ -85,7 +85,8 @@ def compare(seen: Seen) -> Iterator[Found]:
 
 def is_to_run(row: Container) -> bool:
     """Whether it should run: the one place that is asked for it."""
-    return row.state in WANTED and row.disk_state != Container.DiskState.STOPPED
+    is_held = row.disk_state == Container.DiskState.STOPPED or row.stopped_at
+    return row.state in WANTED and not is_held
 
 
 def _missing(seen: Seen) -> list[Container]:

@@ -61,6 +61,7 @@ MODELS = {
     "instances_backup": Model(),
     "instances_broker": Model(change=ADMINISTRATORS),
     "instances_brokercredential": Model(),
+    "instances_bulkrun": Model(),
     "instances_container": Model(),
     "instances_dockerhost": Model(VIEWERS, *[ADMINISTRATORS] * 3),
     "instances_loginattempt": Model(ADMINISTRATORS),
@@ -95,6 +96,9 @@ PAGES = {
     "instances_backup_off_host": Page(OPERATORS),
     "instances_backup_remove_copy": Page(NOBODY, OPERATORS),
     "instances_backup_restore": Page(OPERATORS),
+    "instances_bulkrun_progress": Page(VIEWERS),
+    "instances_bulkrun_start": Page(OPERATORS),
+    "instances_bulkrun_steer": Page(NOBODY, OPERATORS),
     "instances_catalog_preview": Page(VIEWERS),
     "instances_dockerhost_accept": Page(ADMINISTRATORS),
     "instances_dockerhost_adopt": Page(OPERATORS, is_found=False),
@@ -108,6 +112,9 @@ PAGES = {
     "instances_dockerhost_prestage": Page(OPERATORS),
     "instances_dockerhost_remove_container": Page(OPERATORS, is_found=False),
     "instances_dockerhost_remove": Page(ADMINISTRATORS),
+    "instances_operation_cancel": Page(NOBODY, OPERATORS),
+    "instances_operation_retry": Page(NOBODY, OPERATORS),
+    "instances_servicebinding_reveal": Page(ADMINISTRATORS),
     "instances_serviceinstance_back_up": Page(OPERATORS),
     "instances_serviceinstance_backup_policy": Page(OPERATORS),
     "instances_serviceinstance_bindings_renewed": Page(OPERATORS),
@@ -120,6 +127,15 @@ PAGES = {
         )
     },
     "instances_serviceinstance_move": Page(OPERATORS),
+    "instances_serviceinstance_export": Page(
+        NOBODY, VIEWERS, path="instances/serviceinstance/export/csv/"
+    ),
+    "instances_serviceinstance_force_deprovision": Page(ADMINISTRATORS),
+    "instances_serviceinstance_resize": Page(OPERATORS),
+    "instances_serviceinstance_restart": Page(OPERATORS),
+    "instances_serviceinstance_rotate_secret": Page(OPERATORS),
+    "instances_serviceinstance_start": Page(OPERATORS),
+    "instances_serviceinstance_stop": Page(OPERATORS),
     "instances_serviceinstance_upload_backup": Page(ADMINISTRATORS),
     "instances_serviceinstance_upgrade": Page(OPERATORS),
 }
@@ -129,6 +145,7 @@ ACTIONS = {
     "instances_serviceinstance.back_up_chosen": OPERATORS,
     "instances_serviceinstance.deprovision_chosen": OPERATORS,
     "instances_serviceinstance.lift_disk_limit": OPERATORS,
+    "instances_serviceinstance.restart_chosen": OPERATORS,
     "instances_serviceinstance.upgrade_chosen": OPERATORS,
 }
 

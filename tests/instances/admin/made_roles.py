@@ -9,7 +9,7 @@ from django.db import connection
 MIGRATION = import_module("instances.migrations.0007_roles")
 LATER = (
     *("0009_what_reconciliation_finds", "0010_moves_and_drains"),
-    *("0011_logins_of_persons",),
+    *("0011_logins_of_persons", "0012_what_operators_do"),
 )
 EDITOR = SimpleNamespace(connection=connection)
 

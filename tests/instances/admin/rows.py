@@ -27,6 +27,7 @@ from instances.models import (
     Backup,
     Broker,
     BrokerCredential,
+    BulkRun,
     Container,
     DockerHost,
     Kind,
@@ -298,6 +299,13 @@ def make_backup(instance, **fields):
     return backup
 
 
+def make_bulk_run(*instances, action="back_up", **fields):
+    run = BulkRun.objects.create(action=action, requested_by="olga", **fields)
+    for number, instance in enumerate(instances):
+        run.items.create(instance=instance, position=number)
+    return run
+
+
 def make_everything():
     """At least one row of every model, as {model: row}."""
     instance = make_instance()
@@ -313,6 +321,7 @@ def make_everything():
         DockerHost: instance.container.host,
         PortLease: instance.container.lease,
         Container: instance.container,
+        BulkRun: make_bulk_run(instance),
         ServiceOffering: instance.plan.offering,
         ServicePlan: instance.plan,
         Broker: Broker.this(),

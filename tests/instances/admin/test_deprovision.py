@@ -128,8 +128,6 @@ class Bulk(DeprovisionTestCase):
 
     def test_more_than_20_are_refused(self):
         many = [rows.make_instance(f"many-{number}") for number in range(21)]
-        text = self.choose(*many).content.decode()
-        assert "Select at most 20 service instances at once." in text
         assert self.post(*many, typed="21").status_code == 404
         assert not deprovisions().exists()
 

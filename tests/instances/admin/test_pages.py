@@ -115,7 +115,7 @@ class Secrets(PagesTestCase):
 
     def test_columns_are_found_on_related_models_too(self):
         names = secret_columns(Container, ["instance"])
-        assert names == ["admin_secret"]
+        assert names == ["admin_secret", "first_secret", "next_secret"]
         paths = ["container__host", "container__lease"]
         names = secret_columns(ServiceInstance, paths)
         host = {"container__host__tls_key", "container__host__ssh_key"}

@@ -1,0 +1,66 @@
+"""Filters of the list of service instances that no column gives by itself."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from instances.models import ServiceOffering
+from instances.models.disk import HELD, DiskState
+
+OLDER = {"day": 1, "week": 7, "month": 30, "year": 365}
+
+
+class EngineFilter(admin.SimpleListFilter):
+    title = "engine"
+    parameter_name = "engine"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = ServiceOffering.objects.order_by("engine").values_list("engine")
+        return [(engine, engine) for (engine,) in rows.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(plan__offering__engine=self.value())
+
+
+class AgeFilter(admin.SimpleListFilter):
+    title = "age"
+    parameter_name = "older"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, f"Older than a {name}") for name in OLDER]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        days = OLDER.get(self.value() or "")
+        if days is None:
+            return queryset
+        return queryset.filter(created_at__lt=timezone.now() - timedelta(days=days))
+
+
+class HeldFilter(admin.SimpleListFilter):
+    """What keeps a database from doing what its apps ask."""
+
+    title = "held"
+    parameter_name = "held"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("near", "Near its disk limit, or at it"),
+            ("full", "At its disk limit"),
+            ("stopped", "Stopped by an operator"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        if self.value() == "near":
+            states = (DiskState.WARNING, *HELD)
+            return queryset.filter(container__disk_state__in=states)
+        if self.value() == "full":
+            return queryset.filter(container__disk_state__in=HELD)
+        if self.value() == "stopped":
+            return queryset.filter(container__stopped_at__isnull=False)
+        return queryset
