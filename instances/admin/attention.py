@@ -29,7 +29,6 @@ from instances.models.broker import HEARTBEAT_LIMIT
 from instances.models.disk import HELD, DiskState
 from instances.operations.backup_trouble import troubled
 
-MOST_NAMED = 3
 LONGEST_WAIT = timedelta(minutes=5)
 """Longer than any worker is away for a restart."""
 FEW_PORTS = 0.05
@@ -67,12 +66,13 @@ def of_rows(
     cure: str = "",
     **options: bool,
 ) -> Iterator[Finding]:
-    """One finding for all of the rows: it names them while they are few.
+    """One finding for all of the rows: it names the only one.
 
     `one` has a place for the name, `many` for the number.
+    Two queries, whatever there is.
     """
-    number = rows.count()
-    if number == 1 and (row := rows.first()) is not None:
+    number, row = rows.count(), rows.first()
+    if number == 1 and row is not None:
         yield Finding(one.format(row), change_url(row), cure, **options)
     elif number:
         yield Finding(many.format(number), url, cure, **options)
