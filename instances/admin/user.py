@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -46,12 +47,26 @@ class Audited(admin.ModelAdmin):
         )
 
 
+class Ticked(admin.ModelAdmin):
+    """Roles and permissions to tick: Django's two lists have no labels to be read."""
+
+    class Media:
+        css = {"all": ["brokersite/users.css"]}
+
+    def formfield_for_manytomany(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        kwargs["widget"] = forms.CheckboxSelectMultiple
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 @admin.register(User)
-class ConsoleUserAdmin(Audited, UserAdmin):
+class ConsoleUserAdmin(Ticked, Audited, UserAdmin):
     """Only a superuser makes, changes or removes one, so no role can become more."""
 
     list_display = ["username", "roles", "is_active", "is_staff", "is_superuser"]
     list_filter = ["groups", "is_active", "is_staff", "is_superuser"]
+    readonly_fields = ["last_login", "date_joined"]
     add_fieldsets = [
         (
             None,
@@ -102,7 +117,7 @@ class ConsoleUserAdmin(Audited, UserAdmin):
 
 
 @admin.register(Group)
-class ConsoleGroupAdmin(Audited, GroupAdmin):
+class ConsoleGroupAdmin(Ticked, Audited, GroupAdmin):
     """What a role may do; administrators see it, superusers change it."""
 
 
