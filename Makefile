@@ -23,6 +23,7 @@ test:  ## Run the tests, some of ARGS="-k provision"
 	@bin/ensure-venv dev
 	@bin/ensure-docker
 	@bin/build-images
+	@bin/ensure-chromium
 	.venv/bin/pytest --numprocesses 3 --dist loadscope $(ARGS)
 
 test-databases:  ## Run what concerns the broker's own database on MariaDB and on PostgreSQL

@@ -102,8 +102,8 @@ class Site:
 
     def __exit__(self, *_: Any) -> None:
         for process in self._processes:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
+            if process.poll() is None:  # gunicorn's own workers would still write
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         for container in self.containers():
             self.docker.remove_container(container["Id"], v=True, force=True)

@@ -1,0 +1,65 @@
+"""A site with static files, a worker, an operator, and something to look at."""
+
+from typing import Any
+
+from tests.system.site import Answer, Site, wait_for
+
+ADD_SPARE_HOST = """
+from instances.models import DockerHost
+DockerHost.objects.create(
+    name="spare", url="unix:///nonexistent/docker.sock", database_host="127.0.0.1",
+    publish_address="127.0.0.1", memory_mb=1024, state="cordoned")
+"""
+USERNAME, PASSWORD = "ada", "a-console-for-tests-0123456789"
+
+
+class ConsoleSite(Site):
+    def __init__(self, **options: Any) -> None:
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+            "ADMIN_USERNAME": USERNAME,
+            "ADMIN_PASSWORD": PASSWORD,
+            **options.pop("environment", {}),
+        }
+        super().__init__(environment=environment, **options)
+        self.url = f"http://127.0.0.1:{self.http_port}"
+
+    def __enter__(self) -> "ConsoleSite":
+        # Before the web process, which looks once which files there are.
+        self.manage("collectstatic", "--noinput", "--verbosity", "0")
+        super().__enter__()
+        self.start_worker()
+        return self
+
+    def create(self, guid: str, name: str, **body: Any) -> None:
+        """A service instance with that name, as Cloud Foundry asks for it."""
+        where = {"organization_guid": "org-shop", "space_guid": "space-production"}
+        context = {
+            "platform": "cloudfoundry",
+            **where,
+            "organization_name": "shop",
+            "space_name": "production",
+            "instance_name": name,
+        }
+        path = f"/v2/service_instances/{guid}"
+        body = {**self.ids, **where, "context": context, **body}
+        answer = self.request("PUT", path, body, accepts_incomplete="true")
+        assert answer.status in (201, 202), answer.body
+        if answer.status == 202:
+            assert self.wait_until_finished(guid) == "succeeded", self.log()
+
+    def bind_app(self, guid: str, app: str) -> Answer:
+        path = f"/v2/service_instances/{guid}/service_bindings/{guid}-{app}"
+        body = {**self.ids, "bind_resource": {"app_guid": app}, "app_guid": app}
+        return self.request("PUT", path, body)
+
+    def wait_until_verified(self, number: int = 1) -> None:
+        """Until so many backups are."""
+        sql = "SELECT count(*) FROM instances_backup WHERE state = 'verified'"
+        wait_for(lambda: self.rows(sql)[0][0] >= number, "the proof", limit_s=90)
+
+    def fill(self) -> None:
+        """At least one row for each page, and a host that may be deleted."""
+        self.create("5a1d0c1e-orders", "orders")
+        self.bind_app("5a1d0c1e-orders", "app-checkout")
+        self.manage("shell", "-c", ADD_SPARE_HOST)
