@@ -48,6 +48,12 @@ class ConsoleSite(Site):
         if answer.status == 202:
             assert self.wait_until_finished(guid) == "succeeded", self.log()
 
+    def create_on(self, host: str, guid: str, name: str) -> None:
+        sql = "UPDATE instances_dockerhost SET state = ?"
+        self.execute(f"{sql} WHERE name <> ?", "cordoned", host)
+        self.create(guid, name)
+        self.execute(sql, "active")
+
     def bind_app(self, guid: str, app: str) -> Answer:
         path = f"/v2/service_instances/{guid}/service_bindings/{guid}-{app}"
         body = {**self.ids, "bind_resource": {"app_guid": app}, "app_guid": app}

@@ -14,6 +14,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser.console_site import PASSWORD, USERNAME
+from tests.system.site import wait_for
 
 # The policy holds for scripts of the page, not for those of the test.
 REPORT_VIOLATIONS = """
@@ -74,11 +75,19 @@ class Visitor:
         self.page.get_by_role("button", name="Back up").click()
         self.said("is recorded")
 
-    def tab(self) -> Page:
-        """Close this tab and open another one."""
+    def close_tab(self) -> None:
+        """And open another one: whatever was asked for goes on without the first."""
         self.page.close()
         self.page = self.context.new_page()
-        return self.page
+
+    def look_until(self, text: str, *, limit_s: float = 90) -> None:
+        """Reload the page until it says that."""
+
+        def is_said() -> bool:
+            self.page.reload()
+            return self.page.get_by_text(text).first.is_visible()
+
+        wait_for(is_said, f"the page to say {text!r}", limit_s=limit_s)
 
     def said(self, text: str) -> Locator:
         """The message that the console says after an action."""

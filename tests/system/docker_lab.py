@@ -108,18 +108,22 @@ class Lab:
         )
 
     def add_others(self, site: Site) -> None:
-        """Rows for the hosts after the first, with its budget and ports."""
+        """Rows for the hosts after the first."""
+        for number, host in enumerate(self.hosts[1:], start=2):
+            self.add(site, host, f"host{number}")
+
+    def add(self, site: Site, host: TlsDocker, name: str) -> None:
+        """A row for the host, with the budget and ports of the site's first one."""
         sql = "SELECT memory_mb, port_min, port_max FROM instances_dockerhost"
         memory, low, high = site.rows(sql)[0]
-        for number, host in enumerate(self.hosts[1:], start=2):
-            row = {
-                "name": f"host{number}",
-                "url": host.tls_url,
-                "database_host": host.address,
-                "publish_address": host.address,
-                "memory_mb": memory,
-                "port_min": low,
-                "port_max": high,
-                **vars(self.credentials),
-            }
-            site.manage("shell", "-c", ADD_HOST, NEW_DOCKER_HOST=json.dumps(row))
+        row = {
+            "name": name,
+            "url": host.tls_url,
+            "database_host": host.address,
+            "publish_address": host.address,
+            "memory_mb": memory,
+            "port_min": low,
+            "port_max": high,
+            **vars(self.credentials),
+        }
+        site.manage("shell", "-c", ADD_HOST, NEW_DOCKER_HOST=json.dumps(row))
