@@ -54,7 +54,7 @@ class Ticked(admin.ModelAdmin):
         css = {"all": ["brokersite/users.css"]}
 
     def formfield_for_manytomany(
-        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+        self, db_field: Any, request: Any = None, **kwargs: Any
     ) -> Any:
         kwargs["widget"] = forms.CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **kwargs)
