@@ -73,7 +73,7 @@ class TestOperator:
 
     def restore(self, ada: Visitor) -> None:
         page = ada.page
-        page.locator("#result_list").get_by_role("link").first.click()
+        page.locator("#result_list tbody").get_by_role("link").first.click()
         page.get_by_role("link", name="Restore…").click()
         typed = page.get_by_label(re.compile("^Type the last"))
         typed.fill("whatever")

@@ -80,14 +80,15 @@ class Visitor:
         self.page.close()
         self.page = self.context.new_page()
 
-    def look_until(self, text: str, *, limit_s: float = 90) -> None:
-        """Reload the page until it says that."""
+    def look_until(self, state: str, *, limit_s: float = 90) -> None:
+        """Reload the page until a badge on it says that."""
 
         def is_said() -> bool:
             self.page.reload()
-            return self.page.get_by_text(text).first.is_visible()
+            badges = self.page.locator("#content .badge").all_inner_texts()
+            return state.lower() in (text.lower() for text in badges)
 
-        wait_for(is_said, f"the page to say {text!r}", limit_s=limit_s)
+        wait_for(is_said, f"a badge that says {state}", limit_s=limit_s)
 
     def said(self, text: str) -> Locator:
         """The message that the console says after an action."""
