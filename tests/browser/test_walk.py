@@ -45,7 +45,7 @@ class TestOperator:
         app.run("INSERT INTO orders VALUES (1), (2), (3)")
         with Visitor(browser, site.url) as ada:
             ada.log_in()
-            self.look(ada)
+            ada.look("app-checkout")
             self.back_up(ada)
             app.run("DELETE FROM orders")
             self.restore(ada)
@@ -54,16 +54,6 @@ class TestOperator:
             self.end(ada)
         told = "SELECT state FROM instances_serviceinstance WHERE guid = ?"
         assert site.rows(told, REPORTS) == [("gone",)]
-
-    def look(self, ada: Visitor) -> None:
-        """By the app to the database, its figures and its log."""
-        ada.find("app-checkout")
-        expect(ada.page.get_by_role("heading", name="orders")).to_be_visible()
-        ada.page.get_by_role("link", name="Live", exact=True).click()
-        expect(ada.page.get_by_text("Processes")).to_be_visible()
-        ada.page.get_by_role("link", name="Logs", exact=True).click()
-        log = ada.page.locator("pre.log")
-        expect(log).to_contain_text("ready for connections")
 
     def back_up(self, ada: Visitor) -> None:
         ada.back_up("app-checkout")

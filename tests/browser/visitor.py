@@ -11,6 +11,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
 )
 
 from tests.browser.console_site import PASSWORD, USERNAME
@@ -23,6 +24,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 NOTED = ("error", "warning", "assert")
 LIMIT_MS = 30_000
+expect.set_options(timeout=LIMIT_MS)
 
 
 class Visitor:
@@ -68,6 +70,14 @@ class Visitor:
         self.page.get_by_label("Search").fill(words)
         self.page.get_by_role("button", name="Search").click()
         self.page.locator("#result_list tbody th a, #result_list .field-name a").click()
+
+    def look(self, words: str) -> None:
+        """From a search to a database's figures and its log."""
+        self.find(words)
+        self.page.get_by_role("link", name="Live", exact=True).click()
+        expect(self.page.get_by_text("Processes")).to_be_visible()
+        self.page.get_by_role("link", name="Logs", exact=True).click()
+        expect(self.page.locator("pre.log")).to_contain_text("ready for connections")
 
     def back_up(self, name: str) -> None:
         self.find(name)
