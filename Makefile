@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo register test test-databases cf-test mutants chaos chaos-mutants lint bench requirements
+.PHONY: help run demo register test test-databases cf-test mutants chaos chaos-mutants lint bench screenshots requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
@@ -70,6 +70,13 @@ bench:  ## Measure speed and memory, some of ARGS="--rounds 5 --only bind --writ
 	@bin/build-images
 	@bin/ensure-wrk
 	$(PYTHON) -m bench $(ARGS)
+
+screenshots:  ## Take the pictures in docs/ anew: as root, and look at each
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images
+	@bin/ensure-chromium
+	$(PYTHON) -m tests.browser.pictures
 
 requirements:  ## Compile requirements*.txt with hashes from requirements*.in
 	@bin/ensure-venv dev

@@ -1,5 +1,8 @@
 """A site with static files, a worker, an operator, and something to look at."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.system.site import Answer, Site, wait_for
@@ -31,33 +34,51 @@ class ConsoleSite(Site):
         self.start_worker()
         return self
 
-    def create(self, guid: str, name: str, **body: Any) -> None:
+    def create(
+        self,
+        guid: str,
+        name: str,
+        *,
+        organization: str = "shop",
+        space: str = "production",
+        ids: dict[str, str] | None = None,
+    ) -> None:
         """A service instance with that name, as Cloud Foundry asks for it."""
-        where = {"organization_guid": "org-shop", "space_guid": "space-production"}
-        context = {
-            "platform": "cloudfoundry",
-            **where,
-            "organization_name": "shop",
-            "space_name": "production",
+        where = {
+            "organization_guid": _guid_of(organization),
+            "space_guid": _guid_of(organization, space),
+        }
+        names = {
+            "organization_name": organization,
+            "space_name": space,
             "instance_name": name,
         }
+        context = {"platform": "cloudfoundry", **where, **names}
         path = f"/v2/service_instances/{guid}"
-        body = {**self.ids, **where, "context": context, **body}
+        body = {**(ids or self.ids), **where, "context": context}
         answer = self.request("PUT", path, body, accepts_incomplete="true")
         assert answer.status in (201, 202), answer.body
         if answer.status == 202:
             assert self.wait_until_finished(guid) == "succeeded", self.log()
 
     def create_on(self, host: str, guid: str, name: str) -> None:
+        with self.only(host):
+            self.create(guid, name)
+
+    @contextmanager
+    def only(self, host: str) -> Iterator[None]:
+        """All other Docker hosts are cordoned meanwhile."""
         sql = "UPDATE instances_dockerhost SET state = ?"
         self.execute(f"{sql} WHERE name <> ?", "cordoned", host)
-        self.create(guid, name)
+        yield
         self.execute(sql, "active")
 
-    def bind_app(self, guid: str, app: str) -> Answer:
+    def bind_app(
+        self, guid: str, app: str, *, ids: dict[str, str] | None = None
+    ) -> Answer:
         path = f"/v2/service_instances/{guid}/service_bindings/{guid}-{app}"
-        body = {**self.ids, "bind_resource": {"app_guid": app}, "app_guid": app}
-        return self.request("PUT", path, body)
+        resource = {"bind_resource": {"app_guid": app}, "app_guid": app}
+        return self.request("PUT", path, {**(ids or self.ids), **resource})
 
     def wait_until_verified(self, number: int = 1) -> None:
         """Until so many backups are."""
@@ -69,3 +90,7 @@ class ConsoleSite(Site):
         self.create("5a1d0c1e-orders", "orders")
         self.bind_app("5a1d0c1e-orders", "app-checkout")
         self.manage("shell", "-c", ADD_SPARE_HOST)
+
+
+def _guid_of(*names: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, ".".join(names)))

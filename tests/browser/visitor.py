@@ -79,9 +79,10 @@ class Visitor:
         self.page.get_by_role("link", name="Logs", exact=True).click()
         expect(self.page.locator("pre.log")).to_contain_text("ready for connections")
 
-    def back_up(self, name: str) -> None:
-        self.find(name)
+    def back_up(self, words: str, *, note: str = "") -> None:
+        self.find(words)
         self.page.get_by_role("link", name="Back up…").click()
+        self.page.get_by_label("Note").fill(note)
         self.page.get_by_role("button", name="Back up").click()
         self.said("is recorded")
 
