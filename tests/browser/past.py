@@ -19,6 +19,9 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 def make() -> None:
     chance = random.Random(7)  # noqa: S311
+    # Those of the first minute, when there was nothing yet.
+    HostSample.objects.all().delete()
+    ContainerSample.objects.all().delete()
     for container in Container.objects.filter(state=Container.State.IN_USE):
         ContainerSample.objects.bulk_create(_day(container, chance))
     for host in DockerHost.objects.all():

@@ -108,7 +108,8 @@ def tab(name: str) -> Callable[[Visitor], None]:
     def go(ada: Visitor) -> None:
         ada.find("orders")
         if name:
-            ada.page.get_by_role("link", name=name, exact=True).click()
+            tabs = ada.page.get_by_role("navigation", name="Service instance")
+            tabs.get_by_role("link", name=name, exact=True).click()
             ada.page.wait_for_load_state()
 
     return go
