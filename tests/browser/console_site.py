@@ -7,8 +7,10 @@ from typing import Any
 
 from tests.system.site import Answer, Site, wait_for
 
-ADD_SPARE_HOST = """
-from instances.models import DockerHost
+ADD_REST = """
+from instances.models import BulkRun, DockerHost, ServiceInstance
+run = BulkRun.objects.create(action="back_up", requested_by="ada")
+run.items.create(instance=ServiceInstance.objects.get(), position=0)
 DockerHost.objects.create(
     name="spare", url="unix:///nonexistent/docker.sock", database_host="127.0.0.1",
     publish_address="127.0.0.1", memory_mb=1024, state="cordoned")
@@ -89,7 +91,7 @@ class ConsoleSite(Site):
         """At least one row for each page, and a host that may be deleted."""
         self.create("5a1d0c1e-orders", "orders")
         self.bind_app("5a1d0c1e-orders", "app-checkout")
-        self.manage("shell", "-c", ADD_SPARE_HOST)
+        self.manage("shell", "-c", ADD_REST)
 
 
 def _guid_of(*names: str) -> str:

@@ -115,9 +115,10 @@ def tab(name: str) -> Callable[[Visitor], None]:
     return go
 
 
-def deprovision(ada: Visitor) -> None:
+def force(ada: Visitor) -> None:
     ada.find("wiki")
-    ada.page.get_by_role("link", name="Deprovision…", exact=True).click()
+    ada.page.get_by_role("link", name="Force deprovision…").click()
+    ada.page.get_by_label("Reason").fill("The machine is broken for good")
     typed = ada.page.get_by_label(re.compile("^Type the last"))
     typed.fill(guid_of("wiki", "production", "platform")[-6:])
 
@@ -128,7 +129,7 @@ PICTURES: dict[str, Callable[[Visitor], None]] = {
     "live": tab("Live"),
     "logs": tab("Logs"),
     "backups": tab("Backups"),
-    "deprovision": deprovision,
+    "force": force,
 }
 
 
