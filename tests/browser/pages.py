@@ -8,16 +8,12 @@ from django.apps import apps
 from django.contrib.admin.utils import quote
 from django.db.models import Model, UUIDField
 
-from instances.models import ServiceInstance
 from tests.instances.admin import expectations, routes
 from tests.system.site import Site
 
-OF_CHOSEN = {
-    "instances_serviceinstance_back_up",
-    "instances_serviceinstance_deprovision",
-    "instances_serviceinstance_upgrade",
-}
-"""Pages about the service instances that their query names."""
+OF_CHOSEN = {"instances_serviceinstance", "instances_servicebinding"}
+"""Models with pages about the rows that their query names."""
+OF_ALL = ("_changelist", "_add")
 FILES = {"instances_backup_checksum"}
 """There after the first download."""
 
@@ -36,8 +32,9 @@ def addresses(site: Site) -> Iterator[tuple[str, str]]:
         if "<" in path:
             key = _latest(site, apps.get_model(route.model.replace("_", ".")))
             path = re.sub(r"<[^>]+>", key, path)
-        if route.key in OF_CHOSEN:
-            path = f"{path}?id={_latest(site, ServiceInstance)}"
+        elif route.model in OF_CHOSEN and not route.key.endswith(OF_ALL):
+            key = _latest(site, apps.get_model(route.model.replace("_", ".")))
+            path = f"{path}?id={key}"
         yield route.key, f"{routes.ROOT}{path}"
 
 

@@ -20,8 +20,8 @@ from tests.system.site import NUMBERS, OFFERING, PLAN, ROOT, connect
 FOLDER = ROOT / "docs"
 MOST_BYTES = 200 * 1024
 SIZE = {"width": 1280, "height": 860}
-HEIGHTS = {"logs": 540}
-"""Text fills a file sooner."""
+HEIGHTS = {"logs": 540, "force": 1050}
+"""Text fills a file sooner, and a confirmation is read as a whole."""
 WISHES = [
     ("orders", "mariadb", "shop", "production"),
     ("catalogue", "postgres", "shop", "production"),
@@ -85,8 +85,9 @@ def take(browser: Browser, site: ConsoleSite) -> None:
     with Visitor(browser, site.url, viewport=SIZE) as ada:
         ada.log_in()
         for name, go in PICTURES.items():
+            height = HEIGHTS.get(name, SIZE["height"])
+            ada.page.set_viewport_size({**SIZE, "height": height})
             go(ada)
-            ada.page.set_viewport_size({**SIZE, "height": HEIGHTS.get(name, 860)})
             for scheme in ("light", "dark"):
                 ada.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 save(ada.page, FOLDER / f"{name}-{scheme}.png")
