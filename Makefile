@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help run demo register test test-databases cf-test mutants chaos chaos-mutants lint bench screenshots requirements
+.PHONY: help run demo register test test-browser test-chaos test-databases cf-test mutants chaos chaos-mutants lint bench screenshots requirements
 
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
+# These have targets of their own.
+ELSEWHERE := tests/browser tests/chaos
 ON_DATABASES := tests/databases tests/osbapi tests/instances tests/brokersite tests/contract
 # A production-like environment: https, and keys that protect nothing.
 CHECK := PUBLIC_URL=https://broker.example.com DATABASE_PATH=:memory: SECRET_KEY=lint-$$(seq -s x 40) ENCRYPTION_KEYS=bm90LWEtc2VjcmV0LWtleS1mb3ItbGludC1vbmx5LSE=
@@ -23,8 +25,20 @@ test:  ## Run the tests, some of ARGS="-k provision"
 	@bin/ensure-venv dev
 	@bin/ensure-docker
 	@bin/build-images
+	.venv/bin/pytest --numprocesses 3 --dist loadscope $(ELSEWHERE:%=--ignore=%) $(ARGS)
+
+test-browser:  ## Walk through the console in Chromium, and look at each of its pages
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images mariadb postgres redis
 	@bin/ensure-chromium
-	.venv/bin/pytest --numprocesses 3 --dist loadscope $(ARGS)
+	.venv/bin/pytest --numprocesses 2 --dist loadscope tests/browser $(ARGS)
+
+test-chaos:  ## Break everything at random for two minutes, and see that the checker bites
+	@bin/ensure-venv dev
+	@bin/ensure-docker
+	@bin/build-images mariadb redis
+	.venv/bin/pytest --numprocesses 0 tests/chaos $(ARGS)
 
 test-databases:  ## Run what concerns the broker's own database on MariaDB and on PostgreSQL
 	@bin/ensure-venv dev

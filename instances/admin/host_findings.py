@@ -49,7 +49,10 @@ class ExactForm(forms.Form):
 
 
 def urls(model_admin: Any) -> list[Any]:
-    views = {CONCEDE_URL: ("concede", concede), REMOVE_URL: ("remove", remove)}
+    views = {
+        CONCEDE_URL: ("concede", concede),
+        REMOVE_URL: ("remove-container", remove),
+    }
     return [
         path(
             f"<path:object_id>/{word}/",

@@ -21,7 +21,7 @@ class RemovingTest(TestCase):
         self.found = [{"State": {}}, {"State": {}}, None]
         for patch in (
             mock.patch.object(self.host, "_changing", self.changing),
-            mock.patch.object(docker, "_inspect", lambda *_: self.found.pop(0)),
+            mock.patch.object(docker, "inspect", lambda *_: self.found.pop(0)),
             mock.patch.object(docker.time, "sleep"),
         ):
             self.enterContext(patch)

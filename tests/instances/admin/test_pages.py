@@ -119,7 +119,8 @@ class Secrets(PagesTestCase):
         paths = ["container__host", "container__lease"]
         names = secret_columns(ServiceInstance, paths)
         host = {"container__host__tls_key", "container__host__ssh_key"}
-        assert set(names) == {"container__admin_secret", *host}
+        secrets = ("admin_secret", "first_secret", "next_secret")
+        assert set(names) == {*(f"container__{name}" for name in secrets), *host}
 
 
 class ReadOnly(PagesTestCase):

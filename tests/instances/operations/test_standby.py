@@ -22,7 +22,7 @@ from tests.fakes import AFTER, IMAGE, drain, make_host
 from tests.instances.base import DomainTestCase
 
 ADOPTER = "web-test-1"
-READING = {"list", "find", "describe", "logs", "check"}
+READING = {"list", "find", "describe", "logs", "check", "leftovers"}
 
 
 def expire_claims() -> None:
