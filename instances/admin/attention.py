@@ -25,6 +25,7 @@ from instances.models import (
     ServicePlan,
     Worker,
 )
+from instances.models import Finding as Difference
 from instances.models.broker import HEARTBEAT_LIMIT
 from instances.models.disk import HELD, DiskState
 from instances.operations.backup_trouble import troubled
@@ -147,6 +148,39 @@ def _failed() -> Iterator[Finding]:
     )
 
 
+def _lost() -> Iterator[Finding]:
+    lost = ServiceInstance.objects.filter(
+        container__lost_at__isnull=False, container__state=Container.State.IN_USE
+    )
+    return of_rows(
+        lost,
+        "The container of service instance {} is lost.",
+        "The containers of {} service instances are lost.",
+        list_url(ServiceInstance, container__lost_at__isempty=0),
+        "Restore them from a backup; one that comes back is taken back by itself.",
+    )
+
+
+def _differences() -> Iterator[Finding]:
+    """What reconciliation leaves to a person."""
+    rows = DockerHost.objects.defer("tls_key", "ssh_key")
+    yield from of_rows(
+        rows.filter(braked_at__isnull=False),
+        "Docker host {} is held back: much of what was there is missing.",
+        "{} Docker hosts are held back: much of what was there is missing.",
+        list_url(DockerHost),
+        "Say on its page that it is really gone, or bring it back.",
+    )
+    unknown = Difference.objects.filter(kind=Difference.Kind.UNKNOWN).count()
+    if unknown:
+        yield Finding(
+            f"{unknown} containers of this broker have no row.",
+            list_url(DockerHost),
+            "The page of their Docker host adopts or removes them.",
+            is_urgent=False,
+        )
+
+
 def _full() -> Iterator[Finding]:
     used = Container.objects.filter(state=Container.State.IN_USE)
     numbers = used.aggregate(
@@ -209,6 +243,8 @@ SOURCES: list[Source] = [
     _workers,
     _hosts,
     _failed,
+    _lost,
+    _differences,
     _full,
     _operations,
     _backups,

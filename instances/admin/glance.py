@@ -12,7 +12,6 @@ from instances.admin.html import list_url
 from instances.models import (
     Container,
     DockerHost,
-    Finding,
     Operation,
     ServiceInstance,
     ServicePlan,
@@ -33,7 +32,7 @@ class Fact:
 
 def glance() -> list[Fact]:
     return [
-        *(*_instances(), *_for_a_person(), _backups(), *_disks()),
+        *(*_instances(), _backups(), *_disks()),
         *(*_standbys(), *_operations(), *_processes()),
     ]
 
@@ -58,35 +57,6 @@ def _instances() -> list[Fact]:
             _bad_if(numbers["failed"] > 0),
         ),
     ]
-
-
-def _for_a_person() -> list[Fact]:
-    """What reconciliation leaves to somebody; nothing, where all is in step."""
-    lost = Container.objects.filter(lost_at__isnull=False, instance__isnull=False)
-    lost = lost.filter(state=Container.State.IN_USE)
-    braked = DockerHost.objects.filter(braked_at__isnull=False)
-    unknown = Finding.objects.filter(kind=Finding.Kind.UNKNOWN)
-    facts = [
-        Fact(
-            "service instances lost",
-            lost.count(),
-            list_url(ServiceInstance, container__lost_at__isempty=0),
-            "bad",
-        ),
-        Fact(
-            "Docker hosts held back: much is missing",
-            braked.count(),
-            list_url(DockerHost),
-            "bad",
-        ),
-        Fact(
-            "containers that no row knows",
-            unknown.count(),
-            list_url(DockerHost),
-            "wait",
-        ),
-    ]
-    return [fact for fact in facts if fact.number]
 
 
 def _backups() -> Fact:

@@ -85,13 +85,13 @@ class PageTest(FindingsTestCase):
     def test_the_first_page_says_what_waits_for_a_person(self):
         index = reverse("admin:index")
         text = self.text_of(index)
-        assert "service instances lost" not in text
+        assert "is lost." not in text
         Container.objects.update(lost_at=timezone.now())
         self.find()
         self.host.brake(9)
         text = self.text_of(index)
-        assert "service instances lost" in text
-        assert "hosts held back" in text and "that no row knows" in text
+        assert "is lost." in text
+        assert "is held back" in text and "have no row" in text
 
     def test_evidence_is_on_the_page_of_its_operation(self):
         """F60."""
