@@ -26,8 +26,11 @@ from instances.models.service_instance import ServiceInstance
 
 class OperationQuerySet(OperationLookups["Operation"]):
     def claimable(self) -> "OperationQuerySet":
-        """Due, or left behind by an owner whose lease has run out."""
-        return self.filter(
+        """Due, or left behind by an owner whose lease has run out.
+
+        Only of kinds that this release knows: a later one runs beside it (F122).
+        """
+        return self.filter(kind__in=Kind.values).filter(
             Q(state=OperationState.QUEUED, not_before__lte=Now())
             | Q(state=OperationState.RUNNING, leased_until__lt=Now())
         )

@@ -38,6 +38,16 @@ class Ahead(datetime):
         return datetime.now(tz) + timedelta(hours=1)
 
 
+class LaterReleaseTest(OperationTestCase):
+    def test_a_kind_that_this_release_does_not_know_is_left_to_the_other(self):
+        """F122."""
+        Operation.objects.update(kind="of a later one")
+        assert Operation.objects.claim_next(WORKER) is None
+        assert Operation.objects.claim_next(WORKER, except_on=[0]) is None
+        Operation.objects.update(kind=Kind.PROVISION)
+        assert Operation.objects.claim_next(WORKER) == self.operation
+
+
 class ConstraintTest(OperationTestCase):
     """The database itself refuses, whatever the code above it does."""
 
