@@ -1,5 +1,6 @@
 """The console without a mouse, and without scripts."""
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.console_site import PASSWORD, USERNAME, ConsoleSite
@@ -9,18 +10,25 @@ from tests.browser.visitor import Visitor
 APP = "app-checkout"
 
 
+@pytest.fixture(scope="module")
+def filled(site: ConsoleSite) -> ConsoleSite:
+    site.fill()
+    return site
+
+
 class TestKeyboard:
     def test_from_the_login_to_a_backup(
-        self, browser: Browser, site: ConsoleSite
+        self, browser: Browser, filled: ConsoleSite
     ) -> None:
-        site.fill()
-        with Visitor(browser, site.url) as visitor:
+        with Visitor(browser, filled.url) as visitor:
             hands = Keyboard(visitor.page)
             visitor.visit("/admin/")
+            expect(visitor.page.get_by_label("Username")).to_be_focused()
             hands.type(USERNAME)
             hands.go_to("Password")
             hands.type(PASSWORD)
             hands.enter()
+            visitor.is_on("Overview")
             hands.go_to("Service instances", skips_menu=True)
             hands.enter()
             hands.go_to("Search", skips_menu=True)
@@ -39,12 +47,10 @@ class TestKeyboard:
 
 
 class TestWithoutScripts:
-    def test_what_matters_works(self, browser: Browser, site: ConsoleSite) -> None:
+    def test_what_matters_works(self, browser: Browser, filled: ConsoleSite) -> None:
         options = {"java_script_enabled": False}
-        with Visitor(browser, site.url, **options) as visitor:
+        with Visitor(browser, filled.url, **options) as visitor:
             visitor.log_in()
-            page = visitor.page
-            expect(page.get_by_role("heading", name="Overview")).to_be_visible()
             visitor.look(APP)
             visitor.back_up(APP)
             self.choose(visitor)

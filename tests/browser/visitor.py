@@ -62,7 +62,11 @@ class Visitor:
         self.page.get_by_label("Username").fill(USERNAME)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
-        self.page.wait_for_url("**/admin/")
+        self.is_on("Overview")
+
+    def is_on(self, title: str) -> None:
+        """Wait for the page that has this title."""
+        expect(self.page.get_by_role("heading", name=title, exact=True)).to_be_visible()
 
     def find(self, words: str) -> None:
         """Open the one service instance that the search finds."""
