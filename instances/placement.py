@@ -139,6 +139,8 @@ def place_successor(
         plan=former.plan,
         engine=former.engine,
         admin_secret=former.admin_secret,
+        # The data knows it: with another one, it would be taken for a backup's.
+        first_secret=former.first_secret,
         succeeds=former,
         **made_with,
     )

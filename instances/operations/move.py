@@ -30,6 +30,7 @@ from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
 from instances.operations import (
     back_up,
+    disk,
     host_disk,
     hosts,
     image_sending,
@@ -94,6 +95,7 @@ def check(instance: ServiceInstance) -> None:
             "Nothing is known of the data in this image, so that it cannot be carried "
             "to another host: create a new service instance and load the data there."
         )
+    disk.refuse_stopped_by_operator(instance)
     if container.disk_state == Container.DiskState.STOPPED:
         raise errors.InvalidRequest(
             "The database is stopped because its disk is full: lift the limit for an "

@@ -53,10 +53,15 @@ class Operating(RealInstances):
         row = self.row()
         return hosts.connect(row.host).find(row.name)
 
+    def started_at(self) -> str:
+        """To the nanosecond: a restart may take less than the broker's second."""
+        container = self.docker.containers.get(self.row().name)
+        return str(container.attrs["State"]["StartedAt"])
+
     def test_restart_keeps_data_and_users(self) -> None:
-        before = self.status().started_at
+        before = self.started_at()
         self.do(Kind.RESTART)
-        assert self.status().started_at > before
+        assert self.started_at() != before
         self.assert_data_is_there()
 
     def test_a_stopped_one_stays_down_until_it_is_started(self) -> None:

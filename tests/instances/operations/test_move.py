@@ -8,12 +8,13 @@ from instances import errors
 from instances.models import (
     Container,
     DockerHost,
+    Kind,
     Operation,
     PortLease,
     ServiceBinding,
     ServiceInstance,
 )
-from instances.operations import move
+from instances.operations import move, rotate_secret, run_state
 from instances.operations.execution import run
 from instances.operations.work import Work
 from tests.fakes import Refused, check_invariants, claim, drain
@@ -38,6 +39,27 @@ class MoveTest(Moves):
         assert self.world.machine.containers == {}
         assert PortLease.objects.get(container__isnull=True).host == self.host
         check_invariants(self.world)
+
+    def test_a_rotated_secret_moves_with_what_the_data_knows(self):
+        """An image takes data under another verifier for a backup's."""
+        instance = self.filled()
+        made_with = self.world.container_of(instance).spec.environment
+        rotate_secret.accept(instance, actor=ACTOR)
+        drain()
+        instance.refresh_from_db()
+        secret = Container.objects.get(instance=instance).admin_secret
+        assert self.moved(instance).state == "succeeded"
+        assert self.world.container_of(instance).spec.environment == made_with
+        assert instance.container.admin_secret == secret
+        assert self.rows(self.binding) == 1
+
+    def test_one_that_an_operator_has_stopped_stays_where_it_is(self):
+        instance = self.filled()
+        run_state.accept(instance, Kind.STOP, actor=ACTOR)
+        drain()
+        instance.refresh_from_db()
+        with pytest.raises(errors.InvalidRequest, match="An operator has stopped"):
+            move.accept(instance, actor=ACTOR)
 
     def test_the_binding_tells_the_new_address_and_is_known_to_be_stale(self):
         """I4: GET binding tells the truth; the platform has to be told to ask."""
