@@ -24,12 +24,14 @@ class ChaosConfig(AppConfig):
 
 def compress() -> None:
     from instances import host_keeping, worker
-    from instances.operations import back_up, execution, ghosts, reconcile
+    from instances.operations import back_up, execution, ghosts
+    from instances.operations.reconcile import findings, observation
 
     host_keeping.RECONCILE_INTERVAL = timedelta(seconds=3)
     host_keeping.MEASURE_INTERVAL = timedelta(seconds=20)
     worker.SWEEP_INTERVAL_S = 3.0
     execution.LONGEST_DELAY_S = 8.0
-    reconcile.NOBODYS_AFTER = timedelta(seconds=20)
+    findings.NOBODYS_AFTER = findings.LEFT_AFTER = timedelta(seconds=20)
+    observation.INSPECTED_EVERY_MIN = 1
     back_up.PAUSE_LIMIT_S = 30.0
     ghosts.PERIOD_MIN = 1

@@ -107,7 +107,7 @@ def a_repeated_bind_gets_another_password() -> Any:
 def a_late_bind_keeps_its_user() -> Any:
     @contextmanager
     def both() -> Iterator[None]:
-        with verb(Kind.BIND, clean_up=nothing), patch(ghosts, "sweep", nothing):
+        with verb(Kind.BIND, clean_up=nothing), patch(ghosts, "drop", nothing):
             yield
 
     return both()
@@ -115,7 +115,7 @@ def a_late_bind_keeps_its_user() -> Any:
 
 @mutant
 def ghosts_stay() -> Any:
-    return patch(ghosts, "sweep", nothing)
+    return patch(ghosts, "drop", nothing)
 
 
 @mutant

@@ -7,17 +7,20 @@ WAIT_S = 8.0
 
 
 def install() -> None:
-    from instances.containers import ContainerStatus
-    from instances.models import Container
-    from instances.operations import hosts, reconcile
+    from instances.models import Finding
+    from instances.operations import hosts
+    from instances.operations.reconcile import Found, Seen
+    from instances.operations.reconcile.settling import SETTLERS
 
-    def start(row: Container, status: ContainerStatus) -> None:
+    def start(seen: Seen, found: Found) -> None:
+        row = found.row
+        assert row is not None
         host = hosts.connect(row.host)
         host.remove(row.name)
         host.create(hosts.spec(row))
         host.start(row.name)
 
-    reconcile._start = start
+    SETTLERS[Finding.Kind.DOWN] = start
 
 
 def play(scene: Scene) -> None:

@@ -8,9 +8,10 @@ WAIT_S = 8.0
 
 
 def install() -> None:
-    from instances.operations import reconcile
+    from instances.models import Finding
+    from instances.operations.reconcile.settling import SETTLERS
 
-    reconcile._settle_unwanted = lambda host, status: None
+    SETTLERS[Finding.Kind.UNWANTED] = lambda seen, found: None
 
 
 def play(scene: Scene) -> None:
