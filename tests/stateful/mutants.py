@@ -24,6 +24,7 @@ from instances.operations import (
     ghosts,
     hosts,
     provision,
+    recreate_user,
     restore,
     retention,
     starting,
@@ -130,7 +131,14 @@ def a_restore_lets_nobody_in() -> Any:
 
 @mutant
 def a_restore_forgets_the_users() -> Any:
-    return patch(restore, "let_in", nothing)
+    """And reconciliation, which would make it good, does not."""
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        with patch(restore, "let_in", nothing), patch(recreate_user, "accept", nothing):
+            yield
+
+    return both()
 
 
 # Ports and containers.

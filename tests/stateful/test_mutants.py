@@ -15,6 +15,7 @@ from tests.stateful.mutants import MUTANTS
 
 SOON = (
     "a_port_is_never_given_back",
+    "a_restore_forgets_the_users",
     "a_removal_removes_the_row_alone",
     "another_wish_under_an_id_is_a_repeat",
 )
