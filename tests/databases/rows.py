@@ -15,8 +15,14 @@ from instances.models import (
     BackupOverride,
     Broker,
     BrokerCredential,
+    BulkItem,
+    BulkRun,
     Container,
+    ContainerSample,
+    Evidence,
+    Finding,
     HostImage,
+    HostSample,
     Kind,
     LoginAttempt,
     Operation,
@@ -39,6 +45,16 @@ def unique_rules(model: type[models.Model]) -> Iterator[tuple[str, ...]]:
         if isinstance(constraint, models.UniqueConstraint):
             fields = [model._meta.get_field(name) for name in constraint.fields]
             yield tuple(field.column for field in fields)
+
+
+def zeros(model: type[models.Model]) -> dict[str, int]:
+    """For its numbers that have to be there."""
+    return {
+        field.attname: 0
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, models.IntegerField)
+        and not (field.primary_key or field.null or field.has_default())
+    }
 
 
 class EveryRow(Wishes):
@@ -71,6 +87,14 @@ class EveryRow(Wishes):
         BrokerCredential.objects.create(username="platform", password_hash="h")
         Broker.this()
         LoginAttempt.objects.begin("somebody", "10.0.0.1")
+        run = BulkRun.objects.create(action=BulkRun.Action.RESTART)
+        BulkItem.objects.create(run=run, instance=instance, position=1)
+        Evidence.objects.create(operation=operation, text="exit code: 3")
+        Finding.objects.create(host=host, kind=Finding.Kind.UNKNOWN, name="c")
+        HostSample.objects.create(host=host, at=Now(), **zeros(HostSample))
+        ContainerSample.objects.create(
+            container=container, at=Now(), **zeros(ContainerSample)
+        )
         OperatorIdentity.objects.create(
             key="k", user=get_user_model().objects.create_user("u"), last_login_at=Now()
         )

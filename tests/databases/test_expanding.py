@@ -20,6 +20,9 @@ APP, FIRST = "instances", "0001_initial"
 REVIEWED: dict[str, str] = {
     "0005_backup_policy_and_free_disk": "Plans say by another column that an upgrade "
     "is backed up first; while both releases run, the one before takes none.",
+    "0009_what_reconciliation_finds": "Permissions of roles, for new pages.",
+    "0010_moves_and_drains": "Permissions of roles, for new pages.",
+    "0012_what_operators_do": "Permissions of roles, for new pages.",
     "0007_roles": "Groups and permissions, which the release before does not ask for.",
     "0011_logins_of_persons": "Permissions for a page that the release before has not.",
 }
