@@ -150,6 +150,7 @@ class Site:
 
     def _prepare(self) -> None:
         self.manage("bootstrap")
+        self.manage("collectstatic", "--noinput")
         catalog = self._folder / "catalog.yml"
         catalog.write_text(plans.catalog(standbys=self._standbys))
         self.manage("loadcatalog", str(catalog))

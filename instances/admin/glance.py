@@ -7,7 +7,6 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from instances.admin import host_disk
-from instances.admin.backup_section import PARAMETER, TROUBLED
 from instances.admin.html import list_url
 from instances.models import (
     Container,
@@ -17,7 +16,6 @@ from instances.models import (
     ServicePlan,
     Worker,
 )
-from instances.operations.backup_trouble import troubled
 
 RECENT = timedelta(hours=24)
 
@@ -32,7 +30,7 @@ class Fact:
 
 def glance() -> list[Fact]:
     return [
-        *(*_instances(), _backups(), *_disks()),
+        *(*_instances(), *_disks()),
         *(*_standbys(), *_operations(), *_processes()),
     ]
 
@@ -57,16 +55,6 @@ def _instances() -> list[Fact]:
             _bad_if(numbers["failed"] > 0),
         ),
     ]
-
-
-def _backups() -> Fact:
-    number = troubled(ServiceInstance.objects.all()).count()
-    return Fact(
-        "service instances whose latest backup failed or is overdue",
-        number,
-        list_url(ServiceInstance, **{PARAMETER: TROUBLED}),
-        _bad_if(number > 0),
-    )
 
 
 def _disks() -> list[Fact]:
