@@ -17,6 +17,7 @@ from instances.admin import (
     restore,
 )
 from instances.admin import backup_display as display
+from instances.admin.age_filter import AgeFilter
 from instances.admin.backup_transfer import Transfers
 from instances.admin.base import Section, Tool, asks, table
 from instances.admin.catalog import PlanFilter
@@ -58,7 +59,7 @@ class BackupAdmin(Transfers):
     list_filter = [
         *("state", backup_filters.ProofFilter, "trigger", "method", "engine"),
         *(backup_filters.WhoseFilter, ("plan", PlanFilter), "host"),
-        *(backup_filters.AgeFilter, "created_at"),
+        *(AgeFilter, "created_at"),
     ]
     search_fields = ["id", "instance__guid", "instance__instance_name", "note"]
     search_help_text = "Id, name or GUID of the service instance, note"

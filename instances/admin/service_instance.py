@@ -18,6 +18,7 @@ from instances.admin import (
     names,
     sharing,
 )
+from instances.admin.age_filter import AgeFilter
 from instances.admin.base import ReadOnlyAdmin, count_of
 from instances.admin.catalog import PlanFilter
 from instances.admin.html import (
@@ -63,7 +64,7 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
         ("container__lost_at", admin.EmptyFieldListFilter),
         "container__host",
         "created_at",
-        instance_filters.AgeFilter,
+        AgeFilter,
     ]
     search_fields = instance_search.FIELDS
     search_help_text = (
