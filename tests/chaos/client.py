@@ -48,8 +48,10 @@ class Client:
         while True:
             plan_id = row.ids["plan_id"]
             answer = self.ask(row, method, path, body())
-            is_stale = answer.status == 400 and plan_id != row.ids["plan_id"]
-            if not (answer.is_busy or is_stale) or time.monotonic() > deadline:
+            # The update may have ended, and who has asked for it not know that yet.
+            is_stale = row.exclusive.locked() or plan_id != row.ids["plan_id"]
+            is_early = answer.is_busy or (answer.status == 400 and is_stale)
+            if not is_early or time.monotonic() > deadline:
                 return answer
             time.sleep(1)
 
