@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 import pymysql
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 Credentials = dict[str, Any]
 LIMIT_S = 5
@@ -130,6 +132,7 @@ def _redis(given: Credentials) -> Iterator[Callable[..., Any]]:
         decode_responses=True,
         socket_timeout=LIMIT_S,
         socket_connect_timeout=LIMIT_S,
+        retry=Retry(NoBackoff(), retries=0),
     )
     try:
         yield client.execute_command
