@@ -1,16 +1,14 @@
 """Backups: images that hold an instance's data as it was at one moment."""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from instances import errors
+from instances.models.clock import claim_until
 from instances.models.docker_host import DockerHost
 from instances.models.operation import Operation
 from instances.models.operation_lookups import UNFINISHED
@@ -159,17 +157,18 @@ class Backup(StatefulModel):
 
     def claim(self, **changes: Any) -> None:
         """Take it for a proof. Raise LeaseLost if another worker has it."""
-        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
         free = Backup.objects.unproved().filter(pk=self.pk)
+        until = claim_until(Backup.objects.filter(pk=self.pk))
         if not free.update(claimed_until=until, **changes):
             raise errors.LeaseLost(detail=f"{self} is being proved elsewhere")
         self.claimed_until = until
 
     def hold(self) -> None:
         """Prolong the claim. Raise LeaseLost."""
-        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
-        mine = Backup.objects.filter(
-            pk=self.pk, claimed_until=self.claimed_until, state=BackupState.COMMITTED
+        rows = Backup.objects.filter(pk=self.pk)
+        until = claim_until(rows)
+        mine = rows.filter(
+            claimed_until=self.claimed_until, state=BackupState.COMMITTED
         )
         if not mine.update(claimed_until=until):
             raise errors.LeaseLost(detail=f"{self} was taken away")

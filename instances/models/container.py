@@ -2,16 +2,14 @@
 
 import json
 import uuid
-from datetime import timedelta
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from instances import errors
 from instances.encryption import EncryptedTextField
+from instances.models.clock import claim_period, claim_until
 from instances.models.disk import HELD_TO, DiskUse
 from instances.models.docker_host import IS_STANDBY, DockerHost
 from instances.models.prepared import Prepared, Slot
@@ -200,9 +198,8 @@ class Container(StatefulModel, DiskUse):
 
     def prolong(self) -> None:
         """Keep a throw-away one for another while."""
-        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
         mine = Container.objects.filter(pk=self.pk, state=ContainerState.SCRATCH)
-        mine.update(claimed_until=until)
+        mine.update(claimed_until=Now() + claim_period())
 
     def let_go(self) -> None:
         """Leave it for any worker to go on with."""
@@ -210,11 +207,9 @@ class Container(StatefulModel, DiskUse):
         mine.update(claimed_until=Now())
 
     def _prolong(self, condition: Q) -> bool:
-        # Not Now(): the value is the proof that it is still this worker's claim.
-        until = timezone.now() + timedelta(seconds=2 * settings.OPERATION_LEASE_S)
-        rows = Container.objects.filter(
-            condition, pk=self.pk, state=ContainerState.STARTING
-        )
+        mine = Container.objects.filter(pk=self.pk)
+        until = claim_until(mine)
+        rows = mine.filter(condition, state=ContainerState.STARTING)
         claimed = rows.update(claimed_until=until)
         if claimed:
             self.claimed_until = until

@@ -15,11 +15,11 @@ from operator import or_
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from instances import errors
 from instances.containers import CONTAINER_LABEL, ContainerHost, ContainerStatus
 from instances.models import Broker, Container, DockerHost, Finding, Operation
+from instances.models.clock import database_now
 from instances.operations import ghosts, hosts
 from instances.operations.host_images import planned
 
@@ -79,7 +79,8 @@ def look(host: DockerHost, *, is_full: bool = False) -> Seen:
     docker = hosts.connect(host)
     broker_id = str(Broker.this().broker_id)
     listed = {status.name: status for status in docker.list(broker_id=broker_id)}
-    seen = Seen(host, docker, timezone.now(), rows, listed, _busy())
+    now = database_now(DockerHost.objects.filter(pk=host.pk))
+    seen = Seen(host, docker, now, rows, listed, _busy())
     seen.former = _former(listed[name] for name in listed.keys() - rows.keys())
     _inspect(seen, is_full=is_full)
     _ask_databases(seen, is_full=is_full)

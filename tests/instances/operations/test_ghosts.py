@@ -10,7 +10,7 @@ from instances.engines import User, new_secret
 from instances.models import Finding, Kind, Operation, ServiceBinding, ServiceInstance
 from instances.operations import ghosts, hosts, swap
 from instances.operations.execution import run
-from instances.operations.reconcile import reconcile
+from instances.operations.reconcile import observation, reconcile
 from tests.fakes import AFTER, BEFORE, claim, drain
 from tests.instances.base import ACTOR, DomainTestCase
 
@@ -124,7 +124,7 @@ class ReconcileTest(SweepTest):
         start = timezone.now()
         for minute in range(ghosts.PERIOD_MIN):
             now = start + timedelta(minutes=minute)
-            with mock.patch("django.utils.timezone.now", return_value=now):
+            with mock.patch.object(observation, "database_now", return_value=now):
                 reconcile(self.host)
 
     def test_a_container_is_asked_once_in_each_period(self):

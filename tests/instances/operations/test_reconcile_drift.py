@@ -83,7 +83,7 @@ class DriftTest(ReconcileTestCase):
         for minute in range(5):
             at = now + timedelta(minutes=minute)
             self.faults.calls.clear()
-            with mock.patch("django.utils.timezone.now", return_value=at):
+            with mock.patch.object(observation, "database_now", return_value=at):
                 reconcile(self.host)
             found += "limit" in self.faults.calls
         assert found == 1
