@@ -23,6 +23,7 @@ class FindingKind(models.TextChoices):
     PAUSED = "paused", "It is paused, and nobody is at work on it."
     LIMITS = "limits", "Its limits are not those of its row."
     PORT = "port", "It does not publish the port that is leased to it."
+    KEPT_PORT = "kept_port", "Something answers on a port that is nobody's."
     IMAGE = "image", "It was made of another image than its row says."
     RENAMED = "renamed", "A container of ours has another name by now."
     WEDGED = "wedged", "Docker does not answer when it is asked about it."
@@ -48,6 +49,8 @@ CURES: Mapping[str, str] = {
     _Kind.LIMITS: "they are set back in place",
     _Kind.PORT: "nothing: an upgrade or a restore of the service instance makes it "
     "anew under its port",
+    _Kind.KEPT_PORT: "nobody gets the port; if no other program listens there, Docker "
+    "keeps it for a container that has gone, until its daemon is restarted",
     _Kind.IMAGE: "nothing: an upgrade of the service instance makes it anew",
     _Kind.RENAMED: "nothing: give it its name again with docker rename",
     _Kind.WEDGED: "nothing: restart the Docker daemon of the host",
@@ -98,7 +101,7 @@ class Finding(models.Model):
     )
     kind = models.CharField(max_length=20, choices=FindingKind)
     name = models.CharField(max_length=LONGEST_NAME)
-    """Of the container, volume or network; with a user's behind a slash."""
+    """Of the container, volume, network or port; with a user's behind a slash."""
     text = models.TextField(blank=True, default="", db_default="")
     """What is so, in this case."""
     details = models.JSONField(default=dict)

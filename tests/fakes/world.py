@@ -8,9 +8,16 @@ from django.db.models.functions import Now
 from instances import containers, engines
 from instances.containers import Access
 from instances.engines import hot
-from instances.models import Container, Operation, PortLease, ServiceInstance
+from instances.models import (
+    Container,
+    DockerHost,
+    Operation,
+    PortLease,
+    ServiceInstance,
+)
 from instances.operations import hosts
 from instances.operations.execution import run
+from instances.operations.reconcile import resting_ports
 from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
@@ -48,6 +55,12 @@ class World:
             for container in machine.containers.values()
         ]
 
+    def answers(self, host: DockerHost, port: int) -> bool:
+        """Whether something listens there: a container, or another program."""
+        machine = self.at(host.url)
+        strangers = {number for _, number in machine.strangers}
+        return port in strangers | {row.spec.publish_port for row in machine.running()}
+
     def container_of(self, instance: ServiceInstance) -> FakeContainer:
         instance.refresh_from_db()
         row = instance.container
@@ -70,6 +83,8 @@ class FakeWorld:
         self.enterContext(mock.patch.dict(known, {"mariadb": self.world.engine}))
         recipes = {"mariadb": self.world.recipe}
         self.enterContext(mock.patch.dict(hot.RECIPES, recipes))
+        answers = self.world.answers
+        self.enterContext(mock.patch.object(resting_ports, "answers", answers))
 
 
 def drain(*, limit: int = 100) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from instances.containers import SCRATCH_LABEL, ContainerStatus
-from instances.models import Container, Finding, ServiceBinding
+from instances.models import Container, Finding, PortLease, ServiceBinding
 from instances.models.finding import CURES
 from instances.operations.reconcile import drift
 from instances.operations.reconcile.observation import Seen, label_of
@@ -29,13 +29,14 @@ class Found:
 
     kind: str
     name: str
-    """Of the container, volume or network."""
+    """Of the container, volume, network or port."""
     text: str = ""
     """What is so, in this case."""
     row: Container | None = None
     status: ContainerStatus | None = None
     user: str = ""
     binding: ServiceBinding | None = None
+    lease: PortLease | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -81,6 +82,8 @@ def compare(seen: Seen) -> Iterator[Found]:
             yield Found(_Kind.UNKNOWN_USER, name, user, user=user)
     for name in seen.leftovers or ():
         yield Found(_Kind.LEFTOVER, name)
+    for lease in seen.answering:
+        yield Found(_Kind.KEPT_PORT, f"port {lease.number}", lease=lease)
 
 
 def is_to_run(row: Container) -> bool:

@@ -18,10 +18,18 @@ from django.db.models import Q
 
 from instances import errors
 from instances.containers import CONTAINER_LABEL, ContainerHost, ContainerStatus
-from instances.models import Broker, Container, DockerHost, Finding, Operation
+from instances.models import (
+    Broker,
+    Container,
+    DockerHost,
+    Finding,
+    Operation,
+    PortLease,
+)
 from instances.models.clock import database_now
 from instances.operations import ghosts, hosts
 from instances.operations.host_images import planned
+from instances.operations.reconcile import resting_ports
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +61,8 @@ class Seen:
     """Those that Docker does not answer about, with its words."""
     users: dict[str, ghosts.Users] = field(default_factory=dict)
     leftovers: tuple[str, ...] | None = None
+    answering: list[PortLease] = field(default_factory=list)
+    """Resting ports on which something answers."""
 
     def row_of(self, status: ContainerStatus) -> Container | None:
         """By its label: names can be changed (FAILURES F51)."""
@@ -86,6 +96,7 @@ def look(host: DockerHost, *, is_full: bool = False) -> Seen:
     _ask_databases(seen, is_full=is_full)
     if is_full or _is_turn(host.pk, seen.now, INSPECTED_EVERY_MIN):
         seen.leftovers = docker.leftovers(broker_id=broker_id)
+    seen.answering = resting_ports.answering(host)
     return seen
 
 

@@ -155,6 +155,13 @@ def _recreate(seen: Seen, found: Found) -> str | None:
     return None
 
 
+def _leave_port(seen: Seen, found: Found) -> str:
+    """It goes on resting: to be tried again when nothing answers there any more."""
+    assert found.lease is not None
+    found.lease.rest_on("something answers there")
+    return f"it was: {found.lease.reason}"
+
+
 def wipe(seen: Seen) -> None:
     """Witnesses of the backups that instances began with; nobody waits for that."""
     for name in seen.users:
@@ -177,5 +184,6 @@ SETTLERS: dict[str, Settler] = {
     _Kind.LIMITS: _limit,
     _Kind.GHOST: _drop,
     _Kind.MISSING_USER: _recreate,
+    _Kind.KEPT_PORT: _leave_port,
 }
 """The others are only told."""
