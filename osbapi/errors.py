@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from instances import errors
+from instances import errors, transactions
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _response(413, "RequestTooLarge", "The body is larger than 1 MiB.")
     if isinstance(error, exceptions.APIException):
         return _from_framework(error)
-    logger.error("unexpected error", exc_info=error)
+    # Of an outage there is no more to say than this, and many requests say it.
+    is_outage = transactions.is_passing(error)
+    said = f"the database is down, or too busy: {error}" if is_outage else "unexpected"
+    logger.error(said, exc_info=None if is_outage else error)
     if isinstance(error, DatabaseTrouble):
         sentence = "The service broker's database is down, or too busy: try again."
         return _response(503, "Unavailable", sentence, {"Retry-After": "5"})

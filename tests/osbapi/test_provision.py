@@ -209,6 +209,18 @@ class ProvisionTest(PlatformTestCase):
         with down, self.assertLogs("osbapi.errors", "ERROR"):
             assert self.put().status_code == 503
 
+    def test_an_outage_is_one_line_in_the_log(self):
+        """Many requests meet it; what is unexpected has its traceback (F116)."""
+        outage = OperationalError("database is locked")
+        for error, has_traceback in ((outage, False), (OperationalError("?"), True)):
+            with (
+                self.subTest(error=error),
+                mock.patch("instances.operations.provision.accept", side_effect=error),
+                self.assertLogs("osbapi.errors", "ERROR") as caught,
+            ):
+                assert self.put().status_code == 503
+            assert bool(caught.records[0].exc_info) is has_traceback
+
     def test_a_refusal_records_nothing(self):
         """OSB-CHECKLIST 7."""
         self.put(plan_id="x")
