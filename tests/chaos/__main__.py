@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
@@ -29,7 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--engines", default="redis,mariadb,postgres")
     parser.add_argument("--clients", type=int, default=5)
-    parser.add_argument("--keep", help="write the whole history into this file")
+    parser.add_argument("--keep", type=Path, help="write all about it into this folder")
     given = parser.parse_args()
     engines = tuple(given.engines.split(","))
     plan = Plan(given.seed, given.ops, engines, given.clients)
@@ -41,11 +42,8 @@ def main() -> int:
             faults=given.faults,
             database=given.database,
             standbys={"redis": 1} if "redis" in engines else {},
+            folder=given.keep,
         )
-    if given.keep:
-        with open(given.keep, "w") as file:
-            for line in sorted(score.history.lines, key=lambda line: line.at):
-                print(f"{line.at:.3f} {line.who} {line.about} {line.text}", file=file)
     if score.story:
         print(score.story)
     print(dict(score.faults))

@@ -5,47 +5,13 @@ what it compares these with: of what it finds in Docker, each must be somebody's
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from tests.chaos import doors
-from tests.chaos.evidence import Evidence, Host, Row, backup_of, name_of
-from tests.chaos.history import Bound, History, Instance, State
+from tests.chaos import logins
+from tests.chaos.evidence import RUNNING, Evidence, Host, Row, backup_of, name_of
+from tests.chaos.finding import Finding
+from tests.chaos.history import History, State
 
-KINDS = (
-    "leaked_containers",
-    "leaked_ports",
-    "leaked_volumes",
-    "leaked_images",
-    "leaked_networks",
-    "lost_instances",
-    "lost_backups",
-    "stuck_operations",
-    "live_after_unbind",
-    "dead_credentials",
-    "ghost_users",
-    "lost_data",
-    "not_idempotent",
-    "wrong_ports",
-    "secrets",
-    "database",
-    "tracebacks",
-    "harness",
-)
 NETWORK = "brokersite"
-LOGINS = 8
-RUNNING_ROWS = ("in_use", "standby")
-
-
-@dataclass(frozen=True)
-class Finding:
-    kind: str
-    about: str
-    """A service instance's GUID, or empty."""
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.sentence} ({self.about or 'no instance'})"
 
 
 def findings(evidence: Evidence, history: History) -> list[Finding]:
@@ -58,7 +24,7 @@ def findings(evidence: Evidence, history: History) -> list[Finding]:
         *(f for host in evidence.hosts for f in _images(host, evidence)),
         *(f for host in evidence.hosts for f in _others(host)),
         *_backups(evidence, history),
-        *_logins(evidence, history),
+        *logins.findings(evidence, history),
     ]
 
 
@@ -124,10 +90,10 @@ def _containers(host: Host, evidence: Evidence, history: History) -> Iterator[Fi
             said = (
                 f"{name} on {host.name} is {container['State']}, its row {row['state']}"
             )
-            yield Finding("leaked_containers", _owner(row, evidence), said)
+            yield Finding("leaked_containers", owner(row, evidence), said)
 
 
-def _owner(row: Row, evidence: Evidence) -> str:
+def owner(row: Row, evidence: Evidence) -> str:
     """Whose it was, or is to be: by way of the one that it succeeds."""
     keys = {row["id"], row["succeeds_id"]} - {""}
     rows = (r for r in evidence.rows["instances"] if r["container_id"] in keys)
@@ -135,19 +101,23 @@ def _owner(row: Row, evidence: Evidence) -> str:
 
 
 def _ports(host: Host, evidence: Evidence) -> Iterator[Finding]:
-    """I2: leased is what is published, and published is what is leased."""
+    """I2: leased is what is published, and published is what is leased.
+
+    What Docker keeps for nobody (F132) is known, and given to nobody.
+    """
     rows = {row["id"]: row for row in evidence.rows["containers"]}
     leased = {}
     for lease in evidence.rows["leases"]:
         if lease["host_id"] == host.key and lease["container_id"]:
             owner = rows[lease["container_id"]]
-            if owner["state"] not in RUNNING_ROWS:
+            if owner["state"] not in RUNNING:
                 said = (
                     f"{host.name}:{lease['number']} is leased to a {owner['state']} one"
                 )
-                yield Finding("leaked_ports", _owner(owner, evidence), said)
+                yield Finding("leaked_ports", owner(owner, evidence), said)
             leased[lease["number"]] = owner
-    for number in sorted(set(host.listening) - set(leased)):
+    told = evidence.kept_ports(host.key)
+    for number in sorted(set(host.listening) - set(leased) - told):
         who = host.listening[number]
         yield Finding(
             "leaked_ports", "", f"{host.name}:{number} listens without a lease: {who}"
@@ -193,90 +163,3 @@ def _backups(evidence: Evidence, history: History) -> Iterator[Finding]:
             yield Finding("lost_backups", owner, said)
         elif state == "verified" and row["id"] not in there:
             yield Finding("lost_backups", owner, f"backup {row['id']} has no image")
-
-
-def _logins(evidence: Evidence, history: History) -> Iterator[Finding]:
-    """Many at once: a login that has to time out would keep the others."""
-    with ThreadPoolExecutor(LOGINS) as pool:
-        for found in pool.map(lambda w: _tried(w, evidence), list(history.instances)):
-            yield from found
-
-
-def _tried(wish: Instance, evidence: Evidence) -> list[Finding]:
-    found: list[Finding] = []
-    for binding in wish.bindings:
-        if binding.credentials and binding.state == State.DELETED:
-            found += _refused(wish, binding, evidence)
-        elif binding.state == State.LIVE and wish.state == State.LIVE:
-            found += _let_in(wish, binding)
-    if wish.state == State.LIVE and wish.is_whole:
-        found += [*_users(wish, evidence), *_data(wish)]
-    return found
-
-
-def _refused(wish: Instance, binding: Bound, evidence: Evidence) -> Iterator[Finding]:
-    """I5: refused; a time-out proves nothing, nor an outage of what is there."""
-    is_there = wish.state == State.LIVE and wish.is_whole
-    if not is_there and _is_anothers(wish, binding, evidence):
-        return
-    try:
-        doors.knock(binding.credentials)
-    except doors.Refused:
-        return
-    except doors.Down as error:
-        said = str(error)
-        if not is_there and "timed out" not in said.lower():
-            return
-        said = f"binding {binding.guid} is not refused: {said}"
-    else:
-        said = f"binding {binding.guid} still lets in"
-    yield Finding("live_after_unbind", wish.guid, said)
-
-
-def _is_anothers(wish: Instance, binding: Bound, evidence: Evidence) -> bool:
-    """Whether what listens there today is of another engine, and says nothing to it."""
-    place = (binding.credentials["hostname"], binding.credentials["port"])
-    for row in evidence.rows["containers"]:
-        admin = evidence.admin(row) if row["state"] in RUNNING_ROWS else None
-        if admin and (admin["hostname"], admin["port"]) == place:
-            return bool(row["engine"] != wish.engine)
-    return False
-
-
-def _let_in(wish: Instance, binding: Bound) -> Iterator[Finding]:
-    """I4."""
-    try:
-        doors.knock(binding.credentials)
-    except (doors.Refused, doors.Down) as error:
-        if wish.is_whole:
-            said = f"binding {binding.guid}: {type(error).__name__}: {error}"
-            yield Finding("dead_credentials", wish.guid, said)
-
-
-def _users(wish: Instance, evidence: Evidence) -> Iterator[Finding]:
-    """I6: users are those of the bindings that the platform has."""
-    row = evidence.instance(wish.guid)
-    container = row and evidence.container(row["container_id"])
-    admin = container and evidence.admin(container)
-    if not admin:
-        return  # it is lost, and said to be so
-    try:
-        found = doors.users(admin)
-    except (doors.Refused, doors.Down):
-        return  # dead credentials say it, too
-    known = {str(b.credentials["username"]) for b in wish.bound()}
-    for name in sorted(found - known):
-        yield Finding("ghost_users", wish.guid, f"user {name} is nobody's")
-
-
-def _data(wish: Instance) -> Iterator[Finding]:
-    """I11: what was acknowledged is there, but for what a restore went back behind."""
-    for binding in wish.bound():
-        try:
-            missing = wish.expected() - doors.read(binding.credentials)
-        except (doors.Refused, doors.Down):
-            continue  # dead credentials say it
-        if missing:
-            said = f"{len(missing)} of {len(wish.expected())}: {sorted(missing)[:10]}"
-            yield Finding("lost_data", wish.guid, said)
-        return

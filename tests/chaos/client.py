@@ -93,8 +93,11 @@ class Client:
 
     # Service instances
 
-    def provision(self, row: Instance) -> bool:
-        answer = self.ask(row, "PUT", "", {**row.ids, **WHERE})
+    def provision(self, row: Instance, **parameters: object) -> bool:
+        wish = {**row.ids, **WHERE}
+        if parameters:
+            wish["parameters"] = parameters
+        answer = self.ask(row, "PUT", "", wish)
         state = self._poll(row, answer) if answer.status == 202 else ""
         if answer.status == 201 or state == "succeeded":
             row.state = State.LIVE

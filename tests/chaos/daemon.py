@@ -1,7 +1,11 @@
 """A Docker Engine of the lab: in a network namespace of its own, behind a proxy."""
 
+import os
+import shutil
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
@@ -9,6 +13,18 @@ import docker
 from tests.chaos.proxy import Proxy
 from tests.system.private_docker import PrivateDocker
 
+LEFT_BYTES = 2**20
+OCCUPY = """
+import socket, sys
+held = []
+for number in sys.argv[2:]:
+    try:
+        held.append(socket.create_server((sys.argv[1], int(number))))
+    except OSError:
+        pass
+print(*(line.getsockname()[1] for line in held), flush=True)
+sys.stdin.read()
+"""
 NEXT = "-next"
 """A second name of each image: what an update changes to."""
 
@@ -18,8 +34,15 @@ class Daemon(PrivateDocker):
 
     start_limit_s = 120.0
 
-    def __init__(self, images: Iterable[str]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        images: Iterable[str],
+        *,
+        has_live_restore: bool = False,
+        disk_mb: int = 0,
+    ) -> None:
+        super().__init__(disk_mb=disk_mb)
+        self._has_live_restore = has_live_restore
         self._images = tuple(images)
         socket = self.url.removeprefix("unix://")
         self.proxy = Proxy(self.root / "proxy.sock", self.root / "docker.sock")
@@ -45,6 +68,43 @@ class Daemon(PrivateDocker):
             for _ in self.api.load_image(source.get_image(image)):
                 pass
             self.api.tag(image, *_next(image).rsplit(":", 1))
+
+    def options(self) -> list[str]:
+        return ["--live-restore"] if self._has_live_restore else []
+
+    @property
+    def has_disk(self) -> bool:
+        return bool(self._disk_mb)
+
+    @contextmanager
+    def filled(self) -> Iterator[None]:
+        """Its disk has no room as long; ENOSPC for whoever writes."""
+        filler = self.root / "data/filler"
+        try:
+            with filler.open("wb") as file:
+                room = shutil.disk_usage(filler.parent).free
+                with suppress(OSError):  # it is full, then
+                    os.posix_fallocate(file.fileno(), 0, max(room - LEFT_BYTES, 1))
+            yield
+        finally:
+            filler.unlink(missing_ok=True)
+
+    @contextmanager
+    def occupied(self, numbers: Iterable[int]) -> Iterator[list[int]]:
+        """Another program listens on those of these ports that it can get."""
+        command = ["nsenter", f"--net=/run/netns/{self.name}", sys.executable, "-c"]
+        with subprocess.Popen(
+            [*command, OCCUPY, self.address, *map(str, numbers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdin is not None and program.stdout is not None
+            try:
+                yield [int(word) for word in program.stdout.readline().split()]
+            finally:
+                program.stdin.close()
+                program.wait(10)
 
     def kill_and_start(self) -> None:
         self.kill()

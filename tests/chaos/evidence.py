@@ -11,7 +11,11 @@ from instances.encryption import decrypt
 from tests.chaos.lab import Site
 
 UNFINISHED = ("queued", "running")
+RUNNING = ("in_use", "standby")
+"""States of containers that have a port."""
 ROWS = {
+    # First: whoever has a port by then has its row by the time that those are read.
+    "leases": "number, host_id, container_id FROM instances_portlease",
     "instances": (
         "guid, id, state, container_id, live_key FROM instances_serviceinstance"
     ),
@@ -19,13 +23,13 @@ ROWS = {
         "id, host_id, state, engine, admin_secret, succeeds_id, plan_id"
         " FROM instances_container"
     ),
-    "leases": "number, host_id, container_id FROM instances_portlease",
     "operations": (
         "id, kind, state, instance_id, binding_id, attempts, owner, error, detail,"
         " created_at, finished_at FROM instances_operation"
     ),
     "bindings": "id, guid, instance_id, state FROM instances_servicebinding",
     "backups": "id, operation_id, host_id, state, problem FROM instances_backup",
+    "findings": "id, host_id, kind, name FROM instances_finding",
     "plans": "id, name, standby FROM instances_serviceplan",
     "hosts": "id, database_host, problem FROM instances_dockerhost",
 }
@@ -34,6 +38,8 @@ KEYS = {
     "operation_id",
 }
 """Columns that hold UUIDs, each database in its own way."""
+NUMBERED = ("plans", "hosts", "findings")
+"""Tables whose ids are none."""
 Row = dict[str, Any]
 
 
@@ -98,6 +104,15 @@ class Evidence:
             "name": name,
         }
 
+    def kept_ports(self, host: int) -> set[int]:
+        """What the broker says of itself that something answers there (F132)."""
+        rows = self.rows["findings"]
+        return {
+            int(row["name"].removeprefix("port "))
+            for row in rows
+            if row["host_id"] == host and row["kind"] == "kept_port"
+        }
+
     def by_instance(self) -> dict[str, list[Row]]:
         """The operations of each instance, by its row's id, the oldest first."""
         found: dict[str, list[Row]] = defaultdict(list)
@@ -122,7 +137,7 @@ def rows(site: Site) -> dict[str, list[Row]]:
             for values in site.rows(f"SELECT {what}")
         ]
         for row in found[name]:
-            for column in KEYS & set(row) if name not in ("plans", "hosts") else ():
+            for column in KEYS & set(row) if name not in NUMBERED else ():
                 row[column] = uuid_of(row[column])
     return found
 

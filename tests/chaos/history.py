@@ -91,6 +91,17 @@ class Instance:
             and not any(restore.may_have_lost(marker) for restore in self.restores)
         }
 
+    def expected_in(self, backup: Backup) -> set[int]:
+        """What must be in that backup: acknowledged before, and not gone by then."""
+        before = [row for row in self.restores if row.began < backup.ended]
+        return {
+            marker.number
+            for marker in list(self.markers)
+            if marker.ended is not None
+            and marker.ended <= backup.began
+            and not any(restore.may_have_lost(marker) for restore in before)
+        }
+
 
 @dataclass(frozen=True)
 class Line:

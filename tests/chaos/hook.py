@@ -6,9 +6,11 @@ compressed, and so is what it takes minutes for.
 
 import importlib
 import os
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta, tzinfo
 
 from django.apps import AppConfig
+from django.utils import timezone
 
 
 class ChaosConfig(AppConfig):
@@ -17,13 +19,30 @@ class ChaosConfig(AppConfig):
 
     def ready(self) -> None:
         compress()
+        shift_clock(timedelta(seconds=int(os.environ.get("CHAOS_CLOCK_S", "0"))))
         mutant = os.environ.get("CHAOS_MUTANT")
         if mutant:
             importlib.import_module(f"tests.chaos.mutants.{mutant}").install()
 
 
+def shift_clock(off: timedelta) -> None:
+    """This process's own clock is so far off; that of its database is right (F25)."""
+    if not off:
+        return
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + off
+
+    real = time.time
+    time.time = lambda: real() + off.total_seconds()
+    timezone.datetime = Shifted  # type: ignore[attr-defined]
+
+
 def compress() -> None:
     from instances import host_keeping, worker
+    from instances.containers import docker_disk
     from instances.operations import back_up, execution, ghosts
     from instances.operations.reconcile import findings, observation
 
@@ -34,4 +53,5 @@ def compress() -> None:
     findings.NOBODYS_AFTER = findings.LEFT_AFTER = timedelta(seconds=20)
     observation.INSPECTED_EVERY_MIN = 1
     back_up.PAUSE_LIMIT_S = 30.0
+    docker_disk.LEFT_AFTER_S = 10
     ghosts.PERIOD_MIN = 1

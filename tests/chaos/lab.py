@@ -22,6 +22,8 @@ from tests.ports import free_port
 from tests.system.site import PASSWORD, ROOT, wait_for, wait_until_stopped
 
 LEASE_S = 5
+DISK_MB = 24 * 1024
+"""Of the second Docker Engine; a file that is as large as what is written to it."""
 OFFERINGS: list[dict[str, Any]] = yaml.safe_load((ROOT / "catalog.yml").read_text())[
     "offerings"
 ]
@@ -69,12 +71,12 @@ class Process:
         self.busy = threading.Lock()
         """Held by whoever does something to it."""
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, *self._command],
                 cwd=ROOT,
-                env=self._environment,
+                env={**self._environment, **environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -85,10 +87,10 @@ class Process:
         assert self._running is not None
         self._running.wait(30)
 
-    def restart(self, pause_s: float = 0.5) -> None:
+    def restart(self, pause_s: float = 0.5, **environment: str) -> None:
         self.kill()
         time.sleep(pause_s)
-        self.start()
+        self.start(**environment)
 
     def terminate(self) -> None:
         """As a deploy does."""
@@ -106,6 +108,11 @@ class Process:
         wait_until_stopped(self._running)
         time.sleep(seconds)
         self._signal(signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Of the first process, and of the group of them all; 0 before the start."""
+        return self._running.pid if self._running is not None else 0
 
     @property
     def has_died(self) -> bool:
@@ -266,7 +273,8 @@ class Lab:
 
     def __init__(self, engines: list[str]) -> None:
         images = [ENGINES[engine]["plans"][0]["image"] for engine in engines]
-        self.daemons = [Daemon(images) for _ in range(2)]
+        second = Daemon(images, has_live_restore=True, disk_mb=DISK_MB)
+        self.daemons = [Daemon(images), second]
         self._stack = ExitStack()
 
     def __enter__(self) -> "Lab":

@@ -3,11 +3,14 @@
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.chaos.checker import KINDS, Finding
+from tests.chaos import clones, quiet
 from tests.chaos.crowd import Crowd, Plan
 from tests.chaos.evidence import gather
+from tests.chaos.finding import KINDS, Finding
 from tests.chaos.history import History
+from tests.chaos.keeping import keep
 from tests.chaos.lab import Lab, Site, wait_until_served
 from tests.chaos.nemesis import Nemesis
 from tests.chaos.platform import Platform
@@ -25,6 +28,8 @@ class Score:
     faults: Counter[str] = field(default_factory=Counter)
     broken_calls: int = 0
     """Calls to Docker that a rule has got."""
+    kept_by_docker: int = 0
+    """Ports that Docker keeps for nobody, after it was killed."""
     database: str = "sqlite"
     story: str = ""
 
@@ -42,6 +47,7 @@ class Score:
             "errors": self.history.errors,
             "took_s": round(self.took_s),
             "settle_s": round(self.settle_s),
+            "kept_by_docker": self.kept_by_docker,
             **{kind: counted[kind] for kind in KINDS},
         }
         words = " ".join(f"{name}={value}" for name, value in parts.items())
@@ -56,27 +62,43 @@ def run(
     faults: int,
     database: str = "sqlite",
     standbys: dict[str, int] | None = None,
+    folder: Path | None = None,
 ) -> Score:
+    """With a folder, all is kept there for whoever looks into it."""
     history = History()
     with Site(lab.daemons, kind=database, standbys=standbys) as site:
         wait_until_served(Platform(site.ports).is_there)
         crowd = Crowd(site, history, plan)
         nemesis = Nemesis(site, history, crowd, seed=plan.seed, faults=faults)
         began = time.monotonic()
-        with Watcher(site, history):
+        with Watcher(site, history) as watcher:
             nemesis.start(plan.operations)
             crowd.run()
             nemesis.end()
         took_s = time.monotonic() - began
         settle_s, found = settle(site, history)
+        if not found:
+            # They begin instances and delete them: all has to be well after that, too.
+            found = clones.findings(site, history, seed=plan.seed)
+            found += settle(site, history)[1] + quiet.findings(site)
+        found += watcher.resources.findings()
         broken = [c for d in lab.daemons for c in d.proxy.calls if c.action]
         score = Score(
             plan, history, found, settle_s, took_s, nemesis.done, database=database
         )
         score.broken_calls = len(broken)
+        score.kept_by_docker = kept_ports(site)
         if found:
             score.story = story(site, history, found)
+        if folder is not None:
+            keep(site, history, folder)
         return score
+
+
+def kept_ports(site: Site) -> int:
+    """Those that the broker says nobody gets, as something answers there (F132)."""
+    evidence = gather(site)
+    return sum(len(evidence.kept_ports(host.key)) for host in evidence.hosts)
 
 
 def story(site: Site, history: History, found: list[Finding]) -> str:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Iterator
 
 from tests.chaos import checker
-from tests.chaos.checker import Finding
 from tests.chaos.client import Client
 from tests.chaos.evidence import Evidence, gather
+from tests.chaos.finding import Finding
 from tests.chaos.history import History
 from tests.chaos.lab import Site
 

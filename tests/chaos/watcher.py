@@ -3,9 +3,11 @@
 import threading
 from typing import Any
 
+from tests.chaos.checker import owner
 from tests.chaos.evidence import Evidence, Host, gather, name_of
 from tests.chaos.history import History
 from tests.chaos.lab import Site
+from tests.chaos.resources import Resources
 
 PAUSE_S = 1.0
 
@@ -21,6 +23,7 @@ class Watcher:
         self._said: set[str] = set()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.looks = 0
+        self.resources = Resources(site)
 
     def __enter__(self) -> "Watcher":
         self._thread.start()
@@ -36,6 +39,7 @@ class Watcher:
             if evidence is None:
                 continue
             self.looks += 1
+            self.resources.look()
             for host in evidence.hosts:
                 self._look(host, evidence)
 
@@ -62,12 +66,11 @@ class Watcher:
             for port in container["Ports"]:
                 number = port.get("PublicPort")
                 if number and leases.get(number) not in family:
-                    self._tell(
-                        f"{host.name}:{number} of {name_of(container)} is leased"
-                        f" to {leases.get(number) or 'nobody'}"
-                    )
+                    said = f"{host.name}:{number} of {name_of(container)} is leased"
+                    said += f" to {leases.get(number) or 'nobody'}"
+                    self._tell(said, owner(row, evidence))
 
-    def _tell(self, sentence: str) -> None:
+    def _tell(self, sentence: str, about: str) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            self._history.violate("wrong_ports", "", sentence)
+            self._history.violate("wrong_ports", about, sentence)
