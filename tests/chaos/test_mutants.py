@@ -59,6 +59,8 @@ def test_an_unbroken_build_comes_clean_out_of_every_scene(
     with small_site(lab, template) as site:
         play(site, history, NAMES)
         _, found = settle(site, history)
+        looks = (getattr(module_of(name), "look", None) for name in NAMES)
+        found += [one for look in looks if look for one in look(site, history)]
         assert not found, "\n".join(map(str, found))
 
 
@@ -67,6 +69,11 @@ def test_broken_build_is_caught(lab: Lab, template: Path, name: str) -> None:
     history, broken = History(), module_of(name)
     with small_site(lab, template, mutant=name) as site:
         play(site, history, [name])
-        found = await_finding(site, history, broken.CATCHES, wait_s=broken.WAIT_S)
+        look = getattr(broken, "look", None)
+        found = (
+            look(site, history)
+            if look is not None
+            else await_finding(site, history, broken.CATCHES, wait_s=broken.WAIT_S)
+        )
         caught = {finding.kind for finding in found} & set(broken.CATCHES)
         assert caught, "\n".join(map(str, found)) or "nothing was found"
