@@ -173,10 +173,20 @@ def _differences() -> Iterator[Finding]:
         list_url(DockerHost),
         "Say on its page that it is really gone, or bring it back.",
     )
-    unknown = Difference.objects.filter(kind=Difference.Kind.UNKNOWN).count()
-    if unknown:
+    kind = Difference.Kind
+    numbers = Difference.objects.aggregate(
+        down=Count("pk", filter=Q(kind__in=(kind.DOWN, kind.PAUSED, kind.WEDGED))),
+        unknown=Count("pk", filter=Q(kind=kind.UNKNOWN)),
+    )
+    if numbers["down"]:
         yield Finding(
-            f"{unknown} containers of this broker have no row.",
+            f"Containers that are down and could not be started: {numbers['down']}.",
+            list_url(DockerHost),
+            "The page of their Docker host says what was tried, and why it failed.",
+        )
+    if numbers["unknown"]:
+        yield Finding(
+            f"{numbers['unknown']} containers of this broker have no row.",
             list_url(DockerHost),
             "The page of their Docker host adopts or removes them.",
             is_urgent=False,
