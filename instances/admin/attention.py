@@ -33,6 +33,8 @@ from instances.operations.backup_trouble import troubled
 LONGEST_WAIT = timedelta(minutes=5)
 """Longer than any worker is away for a restart."""
 FEW_PORTS = 0.05
+_Kind = Difference.Kind
+OUT_OF_REACH = (_Kind.DOWN, _Kind.PAUSED, _Kind.WEDGED, _Kind.SILENT)
 
 
 @dataclass(frozen=True)
@@ -173,14 +175,13 @@ def _differences() -> Iterator[Finding]:
         list_url(DockerHost),
         "Say on its page that it is really gone, or bring it back.",
     )
-    kind = Difference.Kind
     numbers = Difference.objects.aggregate(
-        down=Count("pk", filter=Q(kind__in=(kind.DOWN, kind.PAUSED, kind.WEDGED))),
-        unknown=Count("pk", filter=Q(kind=kind.UNKNOWN)),
+        down=Count("pk", filter=Q(kind__in=OUT_OF_REACH)),
+        unknown=Count("pk", filter=Q(kind=_Kind.UNKNOWN)),
     )
     if numbers["down"]:
         yield Finding(
-            f"Containers that are down and could not be started: {numbers['down']}.",
+            f"Databases that cannot be reached, and stay so: {numbers['down']}.",
             list_url(DockerHost),
             "The page of their Docker host says what was tried, and why it failed.",
         )

@@ -23,6 +23,7 @@ class FindingKind(models.TextChoices):
     PAUSED = "paused", "It is paused, and nobody is at work on it."
     LIMITS = "limits", "Its limits are not those of its row."
     PORT = "port", "It does not publish the port that is leased to it."
+    SILENT = "silent", "It runs, and nobody listens on its port."
     KEPT_PORT = "kept_port", "Something answers on a port that is nobody's."
     IMAGE = "image", "It was made of another image than its row says."
     RENAMED = "renamed", "A container of ours has another name by now."
@@ -49,6 +50,8 @@ CURES: Mapping[str, str] = {
     _Kind.LIMITS: "they are set back in place",
     _Kind.PORT: "nothing: an upgrade or a restore of the service instance makes it "
     "anew under its port",
+    _Kind.SILENT: "it is restarted after some minutes, and then ever less often: after "
+    "a crash, Docker may have lost the port",
     _Kind.KEPT_PORT: "nobody gets the port; if no other program listens there, Docker "
     "keeps it for a container that has gone, until its daemon is restarted",
     _Kind.IMAGE: "nothing: an upgrade of the service instance makes it anew",

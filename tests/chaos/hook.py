@@ -44,7 +44,7 @@ def compress() -> None:
     from instances import host_keeping, worker
     from instances.containers import docker_disk
     from instances.operations import back_up, execution, ghosts
-    from instances.operations.reconcile import findings, observation
+    from instances.operations.reconcile import findings, observation, settling
 
     host_keeping.RECONCILE_INTERVAL = timedelta(seconds=3)
     host_keeping.MEASURE_INTERVAL = timedelta(seconds=20)
@@ -52,6 +52,7 @@ def compress() -> None:
     execution.LONGEST_DELAY_S = 8.0
     findings.NOBODYS_AFTER = findings.LEFT_AFTER = timedelta(seconds=20)
     observation.INSPECTED_EVERY_MIN = 1
+    settling.PATIENCE = timedelta(seconds=5)
     back_up.PAUSE_LIMIT_S = 30.0
     docker_disk.LEFT_AFTER_S = 10
     ghosts.PERIOD_MIN = 1

@@ -113,6 +113,7 @@ class MemoryContainerHost(MemoryCommits, MemoryTransfers, MemoryWatching):
     @counted
     def restart(self, name: str) -> None:
         container = self._existing(name)
+        self.machine.lost_ports.discard(container.spec.publish_port or 0)
         container.is_read_only = False
         container.state = "running"
         container.started_at = timezone.now()

@@ -89,6 +89,8 @@ class Machine:
     """None: its images cannot tell."""
     leftovers: list[str] = field(default_factory=list)
     """Volumes and networks with the broker's label."""
+    lost_ports: set[int] = field(default_factory=set)
+    """Nobody listens there, although containers that run publish them."""
     is_forgetful: bool = False
     """It lists no container (FAILURES F31)."""
     saving: int = 0

@@ -17,7 +17,7 @@ from instances.models import (
 )
 from instances.operations import hosts
 from instances.operations.execution import run
-from instances.operations.reconcile import resting_ports
+from instances.operations.reconcile import ports
 from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
@@ -61,6 +61,11 @@ class World:
         strangers = {number for _, number in machine.strangers}
         return port in strangers | {row.spec.publish_port for row in machine.running()}
 
+    def refuses(self, host: DockerHost, port: int) -> bool:
+        machine = self.at(host.url)
+        is_lost = port in machine.lost_ports
+        return not machine.is_down and (is_lost or not self.answers(host, port))
+
     def container_of(self, instance: ServiceInstance) -> FakeContainer:
         instance.refresh_from_db()
         row = instance.container
@@ -83,8 +88,9 @@ class FakeWorld:
         self.enterContext(mock.patch.dict(known, {"mariadb": self.world.engine}))
         recipes = {"mariadb": self.world.recipe}
         self.enterContext(mock.patch.dict(hot.RECIPES, recipes))
-        answers = self.world.answers
-        self.enterContext(mock.patch.object(resting_ports, "answers", answers))
+        for name in ("answers", "refuses"):
+            asked = getattr(self.world, name)
+            self.enterContext(mock.patch.object(ports, name, asked))
 
 
 def drain(*, limit: int = 100) -> int:

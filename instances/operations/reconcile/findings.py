@@ -208,5 +208,7 @@ def _of_status(seen: Seen, row: Container, status: ContainerStatus) -> Iterator[
     text = drift.limits(row, seen.inspected.get(name), restarts=runs)
     if text:
         yield Found(_Kind.LIMITS, name, text, row, status)
+    if name in seen.refusing and runs:
+        yield Found(_Kind.SILENT, name, f"port {row.port}", row, status)
     if name in seen.wedged:
         yield Found(_Kind.WEDGED, name, seen.wedged[name], row, status)

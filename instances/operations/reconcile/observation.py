@@ -7,7 +7,7 @@ its turn.
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -29,7 +29,7 @@ from instances.models import (
 from instances.models.clock import database_now
 from instances.operations import ghosts, hosts
 from instances.operations.host_images import planned
-from instances.operations.reconcile import resting_ports
+from instances.operations.reconcile import ports
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class Seen:
     leftovers: tuple[str, ...] | None = None
     answering: list[PortLease] = field(default_factory=list)
     """Resting ports on which something answers."""
+    refusing: list[str] = field(default_factory=list)
+    """Containers on whose ports nobody listens, although Docker publishes them."""
 
     def row_of(self, status: ContainerStatus) -> Container | None:
         """By its label: names can be changed (FAILURES F51)."""
@@ -96,7 +98,8 @@ def look(host: DockerHost, *, is_full: bool = False) -> Seen:
     _ask_databases(seen, is_full=is_full)
     if is_full or _is_turn(host.pk, seen.now, INSPECTED_EVERY_MIN):
         seen.leftovers = docker.leftovers(broker_id=broker_id)
-    seen.answering = resting_ports.answering(host)
+    seen.answering = ports.answering(host)
+    seen.refusing = ports.refusing(_published(seen))
     return seen
 
 
@@ -160,6 +163,16 @@ def _inspect(seen: Seen, *, is_full: bool) -> None:
         else:
             if status is not None:
                 seen.inspected[name] = status
+
+
+def _published(seen: Seen) -> Iterator[Container]:
+    """What runs with its port, as Docker says."""
+    for name, status in seen.statuses.items():
+        row = seen.rows.get(name)
+        if row is None or row.state not in LOOKED_INTO or row.pk in seen.busy:
+            continue
+        if status.is_running and row.port in status.ports:
+            yield row
 
 
 def _ask_databases(seen: Seen, *, is_full: bool) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 
@@ -11,14 +12,17 @@ from instances.models import (
     AuditEvent,
     Container,
     Finding,
+    Kind,
     ServiceInstance,
 )
-from instances.operations import debts, ghosts, hosts, recreate_user
+from instances.operations import debts, ghosts, hosts, recreate_user, run_state
 from instances.operations.reconcile.findings import Found, is_to_run
 from instances.operations.reconcile.observation import Seen
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = timedelta(minutes=2)
+"""Before the first restart of what refuses its apps; twice as long before the next."""
 _Kind = Finding.Kind
 Settler = Callable[[Seen, Found], str | None]
 """Returns why it is still so; None if it is settled."""
@@ -155,6 +159,32 @@ def _recreate(seen: Seen, found: Found) -> str | None:
     return None
 
 
+def _listen(seen: Seen, found: Found) -> str | None:
+    """A restart makes Docker publish it again, and harms nobody: none can log in.
+
+    Where a port is open as soon as the server is, one that reads its data for long
+    would never end if it was restarted too often.
+    """
+    assert found.row is not None
+    if found.row.state == Container.State.STANDBY:
+        _replace(seen, found)
+        return None
+    same = Finding.objects.filter(host=seen.host, kind=found.kind, name=found.name)
+    former = same.first()
+    restarts = former.details.get("restarts", 0) if former else 0
+    found.details["restarts"] = restarts
+    patience = PATIENCE * (2 ** (restarts + 1) - 1)
+    if former is None or seen.now < former.found_at + patience:
+        return f"nobody listens on {found.text}; restarts: {restarts}"
+    instance = ServiceInstance.objects.get(container=found.row)
+    try:
+        run_state.accept(instance, Kind.RESTART, actor=WORKER, reason=found.sentence)
+    except errors.ConcurrencyError:
+        return "something else is done to it"
+    found.details["restarts"] = restarts + 1
+    return f"nobody listens on {found.text}; restarts: {restarts + 1}"
+
+
 def _leave_port(seen: Seen, found: Found) -> str:
     """It goes on resting: to be tried again when nothing answers there any more."""
     assert found.lease is not None
@@ -184,6 +214,7 @@ SETTLERS: dict[str, Settler] = {
     _Kind.LIMITS: _limit,
     _Kind.GHOST: _drop,
     _Kind.MISSING_USER: _recreate,
+    _Kind.SILENT: _listen,
     _Kind.KEPT_PORT: _leave_port,
 }
 """The others are only told."""

@@ -91,7 +91,7 @@ class PageTest(FindingsTestCase):
         self.find("down", "brokersite-2", text="it does not start: exit code 1")
         self.host.brake(9)
         text = self.text_of(index)
-        assert "could not be started: 1." in text
+        assert "cannot be reached, and stay so: 1." in text
         assert "is lost." in text
         assert "is held back" in text and "have no row" in text
 
