@@ -1,10 +1,11 @@
 """The watcher: what must hold at every moment, and an end state would hide (I1, I2)."""
 
 import threading
+import time
 from typing import Any
 
 from tests.chaos.checker import owner
-from tests.chaos.evidence import Evidence, Host, gather, name_of
+from tests.chaos.evidence import Evidence, gather, name_of, rows
 from tests.chaos.history import History
 from tests.chaos.lab import Site
 from tests.chaos.resources import Resources
@@ -35,42 +36,45 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._ending.wait(self._pause_s):
-            evidence = self._gathered()
-            if evidence is None:
+            try:
+                evidence = gather(self._site)
+                later = Evidence(time.time(), rows(self._site), evidence.hosts)
+            except Exception:  # a host, or the database, is away: the lab's doing
                 continue
             self.looks += 1
             self.resources.look()
-            for host in evidence.hosts:
-                self._look(host, evidence)
+            # Rows are read one table after the other: what was so before and after.
+            wrong = _wrong_ports(evidence)
+            for said in wrong.keys() & _wrong_ports(later).keys():
+                about, holder = wrong[said]
+                self._tell(f"{said} is leased to {holder or 'nobody'}", about)
 
-    def _gathered(self) -> Evidence | None:
-        try:
-            return gather(self._site)
-        except Exception:
-            return None  # a host, or the database, is away: that is the lab's doing
+    def _tell(self, sentence: str, about: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._history.violate("wrong_ports", about, sentence)
 
-    def _look(self, host: Host, evidence: Evidence) -> None:
-        """A container that runs has its port leased, to itself or to its family."""
-        rows = {row["id"]: row for row in evidence.rows["containers"]}
+
+def _wrong_ports(evidence: Evidence) -> dict[str, tuple[str, str]]:
+    """Port and container to the instance, and to whom the port is leased instead."""
+    wrong = {}
+    keys = {row["id"]: row for row in evidence.rows["containers"]}
+    for host in evidence.hosts:
         leases = {
             row["number"]: row["container_id"]
             for row in evidence.rows["leases"]
             if row["host_id"] == host.key
         }
         for container in host.containers:
-            row = rows.get(name_of(container).removeprefix("brokersite-"))
+            row = keys.get(name_of(container).removeprefix("brokersite-"))
             if row is None or container["State"] != "running":
                 continue
+            # A swap's two may have it in turn.
             family = {row["id"], row["succeeds_id"]} - {""}
-            family |= {r["id"] for r in rows.values() if r["succeeds_id"] in family}
+            family |= {r["id"] for r in keys.values() if r["succeeds_id"] in family}
             for port in container["Ports"]:
                 number = port.get("PublicPort")
                 if number and leases.get(number) not in family:
-                    said = f"{host.name}:{number} of {name_of(container)} is leased"
-                    said += f" to {leases.get(number) or 'nobody'}"
-                    self._tell(said, owner(row, evidence))
-
-    def _tell(self, sentence: str, about: str) -> None:
-        if sentence not in self._said:
-            self._said.add(sentence)
-            self._history.violate("wrong_ports", about, sentence)
+                    said = f"{host.name}:{number} of {name_of(container)}"
+                    wrong[said] = owner(row, evidence), leases.get(number, "")
+    return wrong
