@@ -36,18 +36,24 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._ending.wait(self._pause_s):
-            try:
-                evidence = gather(self._site)
-                later = Evidence(time.time(), rows(self._site), evidence.hosts)
-            except Exception:  # a host, or the database, is away: the lab's doing
+            seen = self._gathered()
+            if seen is None:
                 continue
             self.looks += 1
             self.resources.look()
-            # Rows are read one table after the other: what was so before and after.
-            wrong = _wrong_ports(evidence)
-            for said in wrong.keys() & _wrong_ports(later).keys():
+            # Tables are read one after the other: what was so before and after.
+            wrong, later = map(_wrong_ports, seen)
+            for said in wrong.keys() & later.keys():
                 about, holder = wrong[said]
                 self._tell(f"{said} is leased to {holder or 'nobody'}", about)
+
+    def _gathered(self) -> tuple[Evidence, Evidence] | None:
+        """What the hosts have, with the rows of before and of after that."""
+        try:
+            before = gather(self._site)
+            return before, Evidence(time.time(), rows(self._site), before.hosts)
+        except Exception:
+            return None  # a host, or the database, is away: that is the lab's doing
 
     def _tell(self, sentence: str, about: str) -> None:
         if sentence not in self._said:
