@@ -47,7 +47,7 @@ def mark(row: ServiceInstance | ServiceBinding) -> SafeString:
     """Behind its state."""
     if row.orphaned_at is None or row.state == row.State.GONE:
         return SafeString()
-    return SafeString(" ") + badge("orphan", "not known to the platform", tone="wait")
+    return SafeString(" ") + badge("orphan", tone="wait")
 
 
 def sections(request: HttpRequest, row: ServiceInstance) -> list[Section]:

@@ -64,11 +64,10 @@ class PlatformLookup(models.Model):
         )
 
     @classmethod
-    def fail(cls, problem: str, *, interval_s: int, retry_after_s: int = 0) -> None:
-        """Ask again after a pause that doubles, never sooner than it has said."""
-        before = cls.this().failures
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(before, 10), max(interval_s, 60))
-        pause_s = min(max(pause_s, retry_after_s), max(LONGEST_PAUSE_S, interval_s))
+    def fail(cls, problem: str, *, retry_after_s: int = 0) -> None:
+        """Ask again after a pause that doubles, or that it has asked for."""
+        doubled_s = FIRST_PAUSE_S * 2 ** min(cls.this().failures, 10)
+        pause_s = min(max(doubled_s, retry_after_s), LONGEST_PAUSE_S)
         cls.objects.update(
             due_at=Now() + timedelta(seconds=pause_s),
             failures=F("failures") + 1,

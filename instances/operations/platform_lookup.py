@@ -23,7 +23,6 @@ def look_up_if_due(*, is_stopping: Callable[[], bool]) -> None:
 
 
 def _look_up(is_stopping: Callable[[], bool]) -> None:
-    interval_s = settings.CLOUD_CONTROLLER["interval_s"]
     platform = cloud_controller.configured()
     try:
         report = Comparison(platform, is_stopping=is_stopping).run()
@@ -32,12 +31,10 @@ def _look_up(is_stopping: Callable[[], bool]) -> None:
         PlatformLookup.postpone()
     except errors.PlatformUnavailable as error:
         logger.warning("Cloud Controller: %s", error.detail)
-        PlatformLookup.fail(
-            error.detail, interval_s=interval_s, retry_after_s=error.retry_after_s
-        )
+        PlatformLookup.fail(error.detail, retry_after_s=error.retry_after_s)
     else:
         PlatformLookup.succeed(
-            interval_s=interval_s,
+            interval_s=settings.CLOUD_CONTROLLER["interval_s"],
             doubt=report.doubt,
             instances=len(report.instances.known) + len(report.instances.orphans),
             others=report.others,
