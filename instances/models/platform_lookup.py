@@ -47,7 +47,8 @@ class PlatformLookup(models.Model):
         """Whether it is due, and this caller's to do."""
         cls.this()
         due = cls.objects.filter(Q(due_at__isnull=True) | Q(due_at__lte=Now()))
-        return bool(due.update(due_at=Now() + LEASE, asked_at=Now()))
+        # Looked for first: this is asked every few seconds, and a write locks SQLite.
+        return due.exists() and bool(due.update(due_at=Now() + LEASE, asked_at=Now()))
 
     @classmethod
     def succeed(
