@@ -158,6 +158,11 @@ PLATFORM_LOGIN: dict[str, Any] = (
 OPERATOR_LOGIN: dict[str, Any] = (
     dataclasses.asdict(LOGINS.operators) if LOGINS.operators else {}
 )
+CLOUD_CONTROLLER: dict[str, Any] = (
+    dataclasses.asdict(ENVIRONMENT.cloud_controller)
+    if ENVIRONMENT.cloud_controller
+    else {}
+)
 LOCAL_LOGIN = LOGINS.is_local_allowed
 SESSION_IDLE_S = LOGINS.idle_minutes * 60
 FIRST_DOCKER_HOST = dataclasses.asdict(ENVIRONMENT.docker)

@@ -26,7 +26,8 @@
     │   │   └── WrongEngine   another Docker Engine answers in its place
     │   ├── PortTaken         the host's port belongs to somebody else
     │   ├── EngineUnreachable the database does not answer
-    │   └── LoginUnavailable  who knows the persons does not answer
+    │   ├── LoginUnavailable  who knows the persons does not answer
+    │   └── PlatformUnavailable  Cloud Controller does not say what it knows
     └── Stopped               this attempt must not write any more
         ├── LeaseLost         another worker, or a deprovision, has taken over
         └── Interrupted       this process is shutting down
@@ -160,6 +161,14 @@ class EngineUnreachable(Transient):
 
 class LoginUnavailable(Transient):
     message = "The login service does not answer at the moment."
+
+
+class PlatformUnavailable(Transient):
+    message = "Cloud Controller does not answer as it should."
+
+    def __init__(self, *, detail: str, retry_after_s: int = 0) -> None:
+        super().__init__(detail=detail)
+        self.retry_after_s = retry_after_s
 
 
 class Stopped(BrokerError):

@@ -21,7 +21,7 @@ from django.utils import timezone
 from instances.crew import Crew, Job, Lanes
 from instances.host_keeping import HOUSEKEEPING_LIMITS, HostKeeping
 from instances.models import BackupCopy, HostImage, Operation, Worker
-from instances.operations import backup_copies, bulk, prestage
+from instances.operations import backup_copies, bulk, platform_lookup, prestage
 from instances.operations.back_up import PAUSE_LIMIT_S
 from instances.operations.execution import run
 from instances.operations.proof import prove_next
@@ -41,6 +41,7 @@ STOP_LIMIT_S = 7.0
 ERROR_PAUSE_S = 2.0
 BACKUP_POLL_S = 1.0
 BULK_POLL_S = 1.0
+LOOK_UP_POLL_S = 5.0
 EXIT_HUNG = 70
 """The exit status, EX_SOFTWARE, of a process that has ended itself."""
 SWEEP_INTERVAL_S = 15.0
@@ -100,6 +101,7 @@ class WorkerProcess(HostKeeping):
             self._prestage,
             self._copy_backups,
             self._advance_bulk_runs,
+            self._look_up_platform,
         ]
         return [
             ("beat", self._beat, limit_s + BEAT_S),
@@ -253,6 +255,10 @@ class WorkerProcess(HostKeeping):
     def _advance_bulk_runs(self) -> None:
         bulk.advance()
         self._stopping.wait(BULK_POLL_S)
+
+    def _look_up_platform(self) -> None:
+        platform_lookup.look_up_if_due(is_stopping=self._is_stopping)
+        self._stopping.wait(LOOK_UP_POLL_S)
 
     def _hand_back(self) -> None:
         """Whatever a thread could not finish is anyone's again."""

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from instances.models import Actor
 
 _LONGEST_HEADER = 8192
+_HOST = re.compile(r"[\w.-]{1,255}", re.A)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -23,6 +24,13 @@ def request_identity(request: Request) -> str:
     """X-Broker-API-Request-Identity, made safe for logs and for the answer."""
     text = request.headers.get("X-Broker-API-Request-Identity", "")
     return _UNPRINTABLE.sub("", text)[:255]
+
+
+def api_host(request: Request) -> str:
+    """Which Cloud Controller calls: api.example.com/v2/info, without a scheme."""
+    text = request.headers.get("X-Api-Info-Location", "")
+    host = _HOST.match(text.strip().removeprefix("https://"))
+    return host.group().lower() if host else ""
 
 
 def _originating_user(request: Request) -> str:

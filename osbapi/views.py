@@ -30,7 +30,7 @@ from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
 from osbapi.authentication import PlatformAuthentication
 from osbapi.errors import handle
-from osbapi.identity import actor, request_identity
+from osbapi.identity import actor, api_host, request_identity
 from osbapi.versioning import check_version
 
 
@@ -111,6 +111,7 @@ class Instance(PlatformView):
             guid=instance_id,
             offering_id=wish.pop("service_id"),
             actor=actor(request),
+            api_host=api_host(request),
             owner="" if is_async else web_owner(),
             adopter=web_owner(),
             **wish,

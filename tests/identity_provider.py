@@ -1,4 +1,7 @@
-"""UAA and Cloud Controller in miniature: a real HTTPS server, and a strict one."""
+"""UAA in miniature, with what Cloud Controller says of permissions, and a strict one.
+
+A real HTTPS server. tests.cloud_controller has the lists of Cloud Controller's API.
+"""
 
 import base64
 import hashlib
@@ -18,7 +21,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from instances.logins import https
+from instances.oauth import https
 from tests.authority import Authority
 
 HOST = "127.0.0.1"
@@ -44,6 +47,8 @@ class IdentityProvider:
     clients: dict[str, str] = field(default_factory=dict)
     """Secrets by client id."""
     redirect_uris: set[str] = field(default_factory=set)
+    authorities: dict[str, list[str]] = field(default_factory=dict)
+    """Scopes of tokens for the client itself, by its id."""
     user: str = "anna"
     """Who is logged in at it in the browser; empty: who declines."""
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -54,6 +59,8 @@ class IdentityProvider:
     sign: Callable[[dict[str, Any]], str] | None = None
     fail: set[str] = field(default_factory=set)
     """Paths, by their beginning, that are answered 500."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of every answer."""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     """Subjects by access token."""
@@ -132,6 +139,8 @@ class IdentityProvider:
         client_id, _, secret = (unquote(part) for part in pair.partition(":"))
         if not secret or self.clients.get(client_id) != secret:
             return 401, {"error": "invalid_client"}
+        if form.get("grant_type") == "client_credentials":
+            return self.client_token(client_id)
         grant = self.grants.get(form.get("code", ""))
         verifier = form.get("code_verifier", "")
         digest = hashlib.sha256(verifier.encode()).digest()
@@ -155,6 +164,18 @@ class IdentityProvider:
             "id_token": id_token,
             "refresh_token": self._issue(),
         }
+
+    def client_token(self, client_id: str) -> tuple[int, Any]:
+        access = self._issue()
+        self.tokens[access] = client_id
+        scope = " ".join(self.authorities.get(client_id, ["uaa.none"]))
+        return 200, {"access_token": access, "token_type": "bearer", "scope": scope}
+
+    def answer(
+        self, path: str, query: dict[str, str], authorization: str
+    ) -> tuple[int, Any] | None:
+        """To any other GET; None: there is nothing."""
+        return None
 
     def _id_token(self, grant: Grant) -> str:
         claims = {
@@ -219,7 +240,7 @@ def _handler(provider: IdentityProvider) -> type[BaseHTTPRequestHandler]:
                 guid = path.split("/")[3]
                 self._answer(*provider.permissions_of(guid, said))
             else:
-                self._answer(404, {})
+                self._answer(*(provider.answer(path, query, said) or (404, {})))
 
         def do_POST(self) -> None:
             self._wanted()
@@ -239,6 +260,8 @@ def _handler(provider: IdentityProvider) -> type[BaseHTTPRequestHandler]:
             content = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in provider.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

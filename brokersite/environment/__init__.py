@@ -11,8 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from brokersite import logs
-from brokersite.environment import backups, database, docker, logins, services
+from brokersite.environment import (
+    backups,
+    cloud_controller,
+    database,
+    docker,
+    logins,
+    services,
+)
 from brokersite.environment.backups import BackupPlaces
+from brokersite.environment.cloud_controller import CloudController
 from brokersite.environment.docker import DockerEndpoint
 from brokersite.environment.logins import Logins
 from brokersite.environment.reader import Reader
@@ -45,6 +53,7 @@ class Environment:
     docker: DockerEndpoint
     backups: BackupPlaces
     logins: Logins
+    cloud_controller: CloudController | None
     allow_insecure_docker: bool
     session_hours: int
     session_ends_with_browser: bool
@@ -68,7 +77,7 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
     bound = services.read(reader)
     reader.fall_back_to(services.secrets(reader, bound))
     application = reader.json_object("VCAP_APPLICATION")
-    routes = _routes(application)
+    routes, api_url = _routes(application), str(application.get("cf_api") or "")
     port = reader.integer("PORT", 8000, low=1, high=65535)
     index = reader.integer("CF_INSTANCE_INDEX", 0, low=0, high=100_000)
     public_url = reader.text(
@@ -98,7 +107,8 @@ def load(source: Mapping[str, str], *, root: Path) -> Environment:
         ),
         docker=docker.read(reader),
         backups=backups.read(reader),
-        logins=logins.read(reader, api_url=str(application.get("cf_api") or "")),
+        logins=logins.read(reader, api_url=api_url),
+        cloud_controller=cloud_controller.read(reader, api_url=api_url),
         allow_insecure_docker=reader.flag("ALLOW_INSECURE_DOCKER"),
         session_hours=reader.integer("SESSION_HOURS", 12, low=1, high=720),
         session_ends_with_browser=reader.flag("SESSION_ENDS_WITH_BROWSER"),

@@ -1,10 +1,8 @@
 """How persons log in: app developers at the platform, operators at a provider."""
 
-import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-from brokersite.environment import pem
+from brokersite.environment import cloud_controller, oauth
 from brokersite.environment.reader import Reader
 
 ROLES = {
@@ -12,7 +10,7 @@ ROLES = {
     "operator": "OIDC_OPERATORS",
     "administrator": "OIDC_ADMINISTRATORS",
 }
-_CLIENT_ID = re.compile(r"[\w.-]{1,200}")
+CLIENT_SECRET = "DASHBOARD_CLIENT_SECRET"  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,18 @@ def read(reader: Reader, *, api_url: str) -> Logins:
 def _platform(reader: Reader, api_url: str) -> PlatformLogin | None:
     if not reader.text("UAA_URL"):
         return None
+    if reader.text(cloud_controller.SECRET) and not reader.text(CLIENT_SECRET):
+        return None  # UAA is there for the other client alone
     in_catalog = reader.choice("DASHBOARD_CLIENT_IN_CATALOG", "1", ("0", "1"))
     return PlatformLogin(
-        uaa_url=_address(reader, "UAA_URL"),
-        api_url=_address(reader, "CF_API_URL", api_url),
-        client_id=_client_id(reader, "DASHBOARD_CLIENT_ID", "brokersite-dashboard"),
-        client_secret=_secret(reader, "DASHBOARD_CLIENT_SECRET"),
+        uaa_url=oauth.address(reader, "UAA_URL"),
+        api_url=oauth.address(reader, "CF_API_URL", api_url),
+        client_id=oauth.client_id(
+            reader, "DASHBOARD_CLIENT_ID", "brokersite-dashboard"
+        ),
+        client_secret=oauth.secret(reader, CLIENT_SECRET),
         is_in_catalog=in_catalog == "1",
-        ca=_ca(reader, "CF_CA"),
+        ca=oauth.ca(reader, "CF_CA"),
     )
 
 
@@ -95,48 +97,12 @@ def _operators(reader: Reader) -> OperatorLogin | None:
     if "openid" not in scopes.split():
         reader.complain("OIDC_SCOPES", f"is {scopes!r}: openid must be one of them")
     return OperatorLogin(
-        issuer=_address(reader, "OIDC_ISSUER"),
+        issuer=oauth.address(reader, "OIDC_ISSUER"),
         client_id=reader.text("OIDC_CLIENT_ID", "brokersite"),
-        client_secret=_secret(reader, "OIDC_CLIENT_SECRET"),
+        client_secret=oauth.secret(reader, "OIDC_CLIENT_SECRET"),
         scopes=scopes,
         username_claim=reader.text("OIDC_USERNAME_CLAIM", "preferred_username"),
         roles_claim=reader.text("OIDC_ROLES_CLAIM", "groups"),
         roles=roles,
-        ca=_ca(reader, "OIDC_CA"),
+        ca=oauth.ca(reader, "OIDC_CA"),
     )
-
-
-def _address(reader: Reader, name: str, default: str = "") -> str:
-    """Passwords and tokens go there: nothing but https will do."""
-    text = reader.text(name, default)
-    try:
-        parts = urlsplit(text)
-        is_usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or parts.username or parts.query or parts.fragment:
-        reader.complain(name, f"is {text!r}: give https://HOST, with a path if need be")
-    # An issuer is compared to the letter: its slash is part of its name.
-    return text if name == "OIDC_ISSUER" else text.rstrip("/")
-
-
-def _client_id(reader: Reader, name: str, default: str) -> str:
-    text = reader.text(name, default)
-    if not _CLIENT_ID.fullmatch(text):
-        reader.complain(name, f"is {text!r}: give letters, digits, points and dashes")
-    return text
-
-
-def _secret(reader: Reader, name: str) -> str:
-    secret = reader.password(name)
-    if not secret:
-        reader.complain(name, "is missing: give the secret of the client")
-    return secret
-
-
-def _ca(reader: Reader, name: str) -> str:
-    text = pem.unfold(reader.text(name))
-    if text and not pem.is_certificates(text):
-        reader.complain(name, "is no certificate in PEM: -----BEGIN CERTIFICATE-----")
-        return ""
-    return text

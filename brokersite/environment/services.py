@@ -15,7 +15,8 @@ SECRETS = (
     *("ADMIN_USERNAME", "ADMIN_PASSWORD", "BROKER_USERNAME", "BROKER_PASSWORD"),
     *("DOCKER_TLS_CA", "DOCKER_TLS_CERT", "DOCKER_TLS_KEY"),
     *("METRICS_PASSWORD", "BACKUP_REGISTRY_PASSWORD"),
-    *("DASHBOARD_CLIENT_SECRET", "OIDC_CLIENT_SECRET", "CF_CA", "OIDC_CA"),
+    *("DASHBOARD_CLIENT_SECRET", "OIDC_CLIENT_SECRET", "CF_CLIENT_SECRET"),
+    *("CF_CA", "OIDC_CA"),
 )
 """What the secrets service may hold; a variable of that name wins."""
 MYSQL, POSTGRESQL = "mysql", "postgresql"

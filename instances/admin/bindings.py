@@ -3,7 +3,7 @@
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from instances.admin import names, sharing
+from instances.admin import names, orphans, sharing
 from instances.admin.base import Section, secret_columns, table
 from instances.admin.html import age, badge, link, list_url, moment
 from instances.engines import ENGINES, Watchable
@@ -27,8 +27,8 @@ def section(instance: ServiceInstance) -> Section:
         (
             (
                 link(row),
-                badge(row.state, row.get_state_display()),
-                names.with_guid(names.app(row), row.app_guid),
+                badge(row.state, row.get_state_display()) + orphans.mark(row),
+                names.with_guid(row.app, row.app_guid),
                 sharing.user(instance, row.username),
                 moment(row.created_at),
                 connected(row),

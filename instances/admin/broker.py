@@ -8,7 +8,8 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from instances.admin.base import ConsoleAdmin, save_edited
+from instances.admin import orphans
+from instances.admin.base import ConsoleAdmin, Section, save_edited
 from instances.admin.html import count_link
 from instances.models import Broker, ServiceInstance
 
@@ -38,6 +39,9 @@ class BrokerAdmin(ConsoleAdmin):
         (None, {"fields": ["broker_id"]}),
         ("Service instances", {"fields": ["instance_limit", "instance_count"]}),
     ]
+
+    def sections(self, request: HttpRequest, row: Broker) -> list[Section]:
+        return orphans.lookup()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,6 +14,7 @@ from django.http import (
 )
 from django.utils import timezone
 
+from instances.admin import names
 from instances.admin.base import record
 
 URL_NAME = "instances_serviceinstance_export"
@@ -47,7 +48,6 @@ def export(request: HttpRequest, model_admin: Any, form: str) -> HttpResponseBas
 def _document(row: Any) -> dict[str, Any]:
     """One service instance; nothing in it is secret."""
     container, plan = row.container, row.plan
-    said = row.context if isinstance(row.context, dict) else {}
     return {
         "guid": row.guid,
         "name": row.instance_name,
@@ -56,9 +56,9 @@ def _document(row: Any) -> dict[str, Any]:
         "plan": plan.name,
         "engine": plan.offering.engine,
         "organization_guid": row.organization_guid,
-        "organization_name": said.get("organization_name", ""),
+        "organization_name": names.organization(row),
         "space_guid": row.space_guid,
-        "space_name": said.get("space_name", ""),
+        "space_name": names.space(row),
         "bindings": row.live_bindings,
         "behind_plan": row.is_behind,
         "created_at": row.created_at.isoformat(timespec="seconds"),
@@ -68,13 +68,13 @@ def _document(row: Any) -> dict[str, Any]:
 
 
 def _place(container: Any) -> dict[str, Any]:
-    names = ("memory_mb", "disk_used_mb", "disk_mb", "disk_state", "image")
+    columns = ("memory_mb", "disk_used_mb", "disk_mb", "disk_state", "image")
     if container is None:
-        blank = (*names, "host", "address", "port", "cpus", "stopped_at")
+        blank = (*columns, "host", "address", "port", "cpus", "stopped_at")
         return dict.fromkeys(blank)
     stopped = container.stopped_at
     return {
-        **{name: getattr(container, name) for name in names},
+        **{name: getattr(container, name) for name in columns},
         "host": container.host.name,
         "address": container.host.database_host,
         "port": container.port,
@@ -92,10 +92,10 @@ class _Echo:
 
 def _as_csv(documents: Iterable[dict[str, Any]]) -> Iterator[str]:
     writer: Any = csv.writer(_Echo())
-    names: list[str] = list(_NAMES)
-    yield writer.writerow(names)
+    columns: list[str] = list(_NAMES)
+    yield writer.writerow(columns)
     for document in documents:
-        yield writer.writerow([_cell(document[name]) for name in names])
+        yield writer.writerow([_cell(document[name]) for name in columns])
 
 
 def _cell(value: object) -> str:

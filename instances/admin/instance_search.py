@@ -16,12 +16,14 @@ FIELDS = (
     "instance_name",
     "organization_guid",
     "space_guid",
+    "organization_name",
+    "space_name",
     "context__organization_name",
     "context__space_name",
     "container__host__name",
     "container__lease__number",
 )
-OF_BINDINGS = ("guid", "app_guid")
+OF_BINDINGS = ("guid", "app_guid", "app_name")
 
 
 def search(rows: QuerySet[Any], text: str) -> QuerySet[Any]:

@@ -24,6 +24,7 @@ from instances.admin import (
     instance_glance,
     logs,
     lost,
+    orphans,
     stale,
     tables,
     timelines,
@@ -57,7 +58,8 @@ def _overview(request: HttpRequest, instance: ServiceInstance) -> list[Section]:
     may_settle = request.user.has_perm("instances.move_serviceinstance")
     moved = stale.sections(instance, may_settle=may_settle)
     urgent = (*lost.sections(instance), *differences, *moved)
-    return [*urgent, instance_glance.section(instance)]
+    orphaned = orphans.sections(request, instance)
+    return [*urgent, *orphaned, instance_glance.section(instance)]
 
 
 def _live(request: HttpRequest, instance: ServiceInstance) -> list[Section]:

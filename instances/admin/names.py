@@ -1,34 +1,24 @@
-"""Names for guids, as the platform has sent them: the guid stands second.
+"""Names for guids, as Cloud Controller or else the platform's context has said them.
 
-Cloud Foundry sends the names of organization, space and instance, and of an app only
-its annotations: one whose key ends in /name is taken for its name.
+The guid stands second.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from instances.admin.html import NOTHING, isolated, shorten
-from instances.models import ServiceBinding, ServiceInstance
-
-APP_NAME = "/name"
+from instances.models import ServiceInstance
 
 
 def organization(instance: ServiceInstance) -> str:
-    return _text(instance.context, "organization_name")
+    said = _text(instance.context, "organization_name")
+    return instance.organization_name or said
 
 
 def space(instance: ServiceInstance) -> str:
-    return _text(instance.context, "space_name")
-
-
-def app(binding: ServiceBinding) -> str:
-    """What its annotations say, such as example.com/name: shop."""
-    annotations = _mapping(_mapping(binding.bind_resource).get("app_annotations"))
-    named = sorted(key for key in annotations if key.endswith(APP_NAME))
-    return _text(annotations, named[0]) if named else ""
+    return instance.space_name or _text(instance.context, "space_name")
 
 
 def with_guid(name: str, guid: str) -> SafeString:
@@ -50,9 +40,5 @@ def whole_with_guid(name: str, guid: str) -> SafeString:
 
 
 def _text(values: Any, key: str) -> str:
-    found = _mapping(values).get(key)
+    found = values.get(key) if isinstance(values, dict) else ""
     return found if isinstance(found, str) else ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

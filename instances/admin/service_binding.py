@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
-from instances.admin import bindings, names, reveal, sharing, tables
+from instances.admin import bindings, names, orphans, reveal, sharing, tables
 from instances.admin.base import ReadOnlyAdmin, Section, Tool, asks
 from instances.admin.html import as_json, badge, link, moment, whole
 from instances.models import ServiceBinding
@@ -21,9 +21,12 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
         *("name", "state_badge", "instance_link", "app", "user", "created", "expires")
     ]
     list_display_links = None
-    list_filter = ["state", "created_at"]
-    search_fields = ["guid", "app_guid", "instance__guid", "instance__instance_name"]
-    search_help_text = "GUID of binding, app or service instance, instance name"
+    list_filter = ["state", "created_at", ("orphaned_at", orphans.OrphanFilter)]
+    search_fields = [
+        *("guid", "app_guid", "app_name"),
+        *("instance__guid", "instance__instance_name"),
+    ]
+    search_help_text = "GUID of binding, name or GUID of app or service instance"
     list_select_related = ["instance__plan__offering"]
     empty_text = (
         "No app is bound to a service instance yet. "
@@ -83,7 +86,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: ServiceBinding) -> SafeString:
-        return badge(row.state, row.get_state_display())
+        return badge(row.state, row.get_state_display()) + orphans.mark(row)
 
     @admin.display(description="service instance", ordering="instance__instance_name")
     def instance_link(self, row: ServiceBinding) -> SafeString:
@@ -91,7 +94,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="app", ordering="app_guid")
     def app(self, row: ServiceBinding) -> SafeString:
-        return names.with_guid(names.app(row), row.app_guid)
+        return names.with_guid(row.app, row.app_guid)
 
     @admin.display(description="GUID")
     def whole_guid(self, row: ServiceBinding) -> SafeString:
@@ -99,7 +102,7 @@ class ServiceBindingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="app")
     def whole_app(self, row: ServiceBinding) -> SafeString:
-        return names.whole_with_guid(names.app(row), row.app_guid)
+        return names.whole_with_guid(row.app, row.app_guid)
 
     @admin.display(description="last seen connected")
     def connected(self, row: ServiceBinding) -> SafeString:

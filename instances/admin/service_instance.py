@@ -16,6 +16,7 @@ from instances.admin import (
     instance_search,
     lost,
     names,
+    orphans,
     sharing,
 )
 from instances.admin.age_filter import AgeFilter
@@ -62,13 +63,14 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
         instance_filters.HeldFilter,
         "container__disk_state",
         ("container__lost_at", admin.EmptyFieldListFilter),
+        ("orphaned_at", orphans.OrphanFilter),
         "container__host",
         "created_at",
         AgeFilter,
     ]
     search_fields = instance_search.FIELDS
     search_help_text = (
-        "Name or GUID of instance, organization or space, GUID of binding or app, "
+        "Name or GUID of instance, organization, space or app, GUID of binding, "
         "host, port"
     )
     list_select_related = ["plan__offering", "container__host", "container__lease"]
@@ -154,6 +156,7 @@ class ServiceInstanceAdmin(Actions, Tabbed, disk.RespiteAction, ReadOnlyAdmin):
     @admin.display(description="state", ordering="state")
     def state_badge(self, row: ServiceInstance) -> SafeString:
         state = badge(row.state, row.get_state_display()) + lost.mark(row)
+        state += orphans.mark(row)
         if row.container is None or row.container.stopped_at is None:
             return state
         held = badge("stopped", "stopped by an operator", tone="wait")

@@ -42,11 +42,9 @@ def sections(instance: ServiceInstance, *, may_settle: bool = False) -> list[Sec
 
 
 def _cells(row: ServiceBinding) -> tuple[object, ...]:
-    context = row.bind_resource if isinstance(row.bind_resource, dict) else {}
-    name = context.get("app_name")
     return (
         link(row),
-        isolated(name) if isinstance(name, str) and name else "-",
+        isolated(row.app),
         isolated(row.app_guid),
         moment(row.stale_since),
     )

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from instances.logins.provider import Provider
 from instances.models.service_instance import digest
+from instances.oauth.provider import Provider
 
 PERMISSION_SCOPE = "cloud_controller_service_permissions.read"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from instances import errors
-from instances.logins import https
+from instances.oauth import https
 
 _GUID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 

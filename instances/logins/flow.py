@@ -10,7 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 from instances import errors
 from instances.logins import sessions
-from instances.logins.provider import Identity, Provider
+from instances.oauth.provider import Identity, Provider
 
 KEY = "logins"
 LIMIT_S = 600

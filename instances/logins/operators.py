@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from instances import errors
 from instances.logins import sessions
-from instances.logins.provider import Identity
 from instances.models import AuditEvent, OperatorIdentity
+from instances.oauth.provider import Identity
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,20 @@ STANDBY_STATES = (Container.State.STANDBY, Container.State.STARTING)
 
 
 def collect() -> Iterator[Metric]:
-    """Take three queries."""
+    """Take four queries."""
     plans = list(ServicePlan.objects.select_related("offering").order_by("pk"))
     yield _instances(plans)
+    yield _orphans()
     yield from _standbys(plans)
+
+
+def _orphans() -> Metric:
+    family = gauge(
+        "service_instances_orphaned", "Those that the platform does not know any more."
+    )
+    rows = ServiceInstance.objects.filter(orphaned_at__isnull=False, state__in=STATES)
+    family.add_metric((), rows.count())
+    return family
 
 
 def _instances(plans: list[ServicePlan]) -> Metric:

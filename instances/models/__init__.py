@@ -15,6 +15,7 @@ from instances.models.login_attempt import LoginAttempt
 from instances.models.operation import Operation
 from instances.models.operation_kind import Kind
 from instances.models.operator_identity import OperatorIdentity
+from instances.models.platform_lookup import PlatformLookup
 from instances.models.port_lease import PortLease
 from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
@@ -43,6 +44,7 @@ __all__ = [
     "LoginAttempt",
     "Operation",
     "OperatorIdentity",
+    "PlatformLookup",
     "PortLease",
     "ServiceBinding",
     "ServiceInstance",

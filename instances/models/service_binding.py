@@ -1,7 +1,9 @@
 """Service bindings: a database user each."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef
@@ -26,6 +28,7 @@ class BindingState(models.TextChoices):
 
 MADE = (BindingState.READY, BindingState.EXPIRED)
 """States of bindings that a platform has got, and may fetch."""
+APP_NAME = "/name"
 LONGEST_NOTICE = timedelta(days=30)
 
 
@@ -77,6 +80,9 @@ class ServiceBinding(StatefulModel):
         "self", on_delete=models.SET_NULL, null=True, related_name="successors"
     )
     app_guid = models.CharField(max_length=255, blank=True)
+    app_name = models.CharField(max_length=255, blank=True, default="", db_default="")
+    """By an annotation, or as Cloud Controller calls it today. For operators: app
+    developers of another space may have bound it."""
     bind_resource = models.JSONField(default=dict, blank=True)
     parameters = models.JSONField(default=dict, blank=True)
     password = EncryptedTextField(editable=False)
@@ -91,6 +97,8 @@ class ServiceBinding(StatefulModel):
     stale_since = models.DateTimeField(null=True, editable=False)
     """When the address changed that apps were given; see stale()."""
     gone_at = models.DateTimeField(null=True, editable=False)
+    orphaned_at = models.DateTimeField(null=True, editable=False, db_index=True)
+    """Since when the platform is seen not to know it."""
     connected_at = models.DateTimeField(null=True, editable=False)
     """When its user was last seen connected: a worker looks about every minute."""
 
@@ -111,6 +119,11 @@ class ServiceBinding(StatefulModel):
     def username(self) -> str:
         """The user's name inside the engine: at most 32 characters, as MySQL asks."""
         return f"u{self.id.hex[:24]}"
+
+    @property
+    def app(self) -> str:
+        """Its app's name, if it is known. Rows of earlier releases have no column."""
+        return self.app_name or app_name_in(self.bind_resource)
 
     @property
     def is_usable(self) -> bool:
@@ -138,6 +151,21 @@ _LIVE = Prepared(
         live_key=Slot("key", models.CharField())
     ).order_by()
 )
+
+
+def app_name_in(bind_resource: Any) -> str:
+    """What an annotation says, such as example.com/name: shop.
+
+    Cloud Foundry sends no other name of an app, and of annotations only such.
+    """
+    annotations = _mapping(_mapping(bind_resource).get("app_annotations"))
+    named = sorted(key for key in annotations if key.endswith(APP_NAME))
+    name = annotations[named[0]] if named else ""
+    return name[:255] if isinstance(name, str) else ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def binding_key(instance: ServiceInstance, guid: str) -> str:

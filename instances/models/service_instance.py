@@ -72,6 +72,16 @@ class ServiceInstance(StatefulModel):
     organization_guid = models.CharField(max_length=255, blank=True)
     space_guid = models.CharField(max_length=255, blank=True)
     instance_name = models.CharField(max_length=255, blank=True)
+    organization_name = models.CharField(
+        max_length=255, blank=True, default="", db_default=""
+    )
+    space_name = models.CharField(max_length=255, blank=True, default="", db_default="")
+    """As Cloud Controller calls it today; the context has what it was called once."""
+    api_host = models.CharField(max_length=255, blank=True, default="", db_default="")
+    """Of the Cloud Controller that has made it, as X-Api-Info-Location said."""
+    orphaned_at = models.DateTimeField(null=True, editable=False, db_index=True)
+    """Since when the platform is seen not to know it; see instances.operations.orphans.
+    """
     maintenance_version = models.CharField(max_length=100, blank=True)
     """The version of the image that it runs, in its plan's counting."""
     state = models.CharField(

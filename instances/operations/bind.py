@@ -13,7 +13,7 @@ from instances.models import (
     ServiceBinding,
     ServiceInstance,
 )
-from instances.models.service_binding import MADE, binding_key
+from instances.models.service_binding import MADE, app_name_in, binding_key
 from instances.operations import disk, hosts
 from instances.operations.catalog import check_plan
 from instances.operations.parameters import check as check_parameters
@@ -48,6 +48,7 @@ def accept(
         parameters=parameters,
         bind_resource=bind_resource,
         app_guid=app_guid,
+        app_name=app_name_in(bind_resource),
         password=new_secret(),
     )
 
@@ -121,6 +122,7 @@ def _succeed_to(
         )
     wish.predecessor = predecessor
     wish.app_guid = wish.app_guid or predecessor.app_guid
+    wish.app_name = wish.app_name or predecessor.app_name
     wish.bind_resource = wish.bind_resource or predecessor.bind_resource
     wish.parameters = wish.parameters or predecessor.parameters
 

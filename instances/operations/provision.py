@@ -38,6 +38,7 @@ def accept(
     space_guid: str,
     actor: Actor,
     maintenance_version: str = "",
+    api_host: str = "",
     owner: str = "",
     adopter: str = "",
     is_operator: bool = False,
@@ -62,6 +63,7 @@ def accept(
         context=context,
         organization_guid=organization_guid,
         space_guid=space_guid,
+        api_host=api_host,
         maintenance_version=plan.maintenance_version,
     )
     existing = ServiceInstance.objects.find_live(guid)

@@ -23,7 +23,7 @@ from tests.instances.backups import BackupTestCase
 from tests.osbapi.base import basic
 
 USERNAME, PASSWORD = "metrics", "a password for metrics"
-QUERIES = 18
+QUERIES = 19
 
 
 def scrape(client: Any, password: str = PASSWORD, **headers: str) -> Any:

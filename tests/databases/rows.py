@@ -27,6 +27,7 @@ from instances.models import (
     LoginAttempt,
     Operation,
     OperatorIdentity,
+    PlatformLookup,
     ServiceBinding,
     Worker,
 )
@@ -86,6 +87,7 @@ class EveryRow(Wishes):
         Worker.objects.beat("w")
         BrokerCredential.objects.create(username="platform", password_hash="h")
         Broker.this()
+        PlatformLookup.this()
         LoginAttempt.objects.begin("somebody", "10.0.0.1")
         run = BulkRun.objects.create(action=BulkRun.Action.RESTART)
         BulkItem.objects.create(run=run, instance=instance, position=1)

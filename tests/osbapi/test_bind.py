@@ -127,6 +127,22 @@ class BindTest(PlatformTestCase):
             context={"platform": "cloudfoundry", "organization_guid": "o-1"},
         )
         assert answer.status_code == 201
+        assert ServiceBinding.objects.get().app_name == ""
+
+    def test_an_annotation_may_name_the_app(self):
+        """Kept as the name that operators look for (CLOUD-CONTROLLER §1)."""
+        resource = {"app_guid": "app-1"}
+        for number, (annotations, name) in enumerate(
+            (
+                ({"example.com/name": "shop", "z/name": "other"}, "shop"),
+                ({"example.com/name": "x" * 300}, "x" * 255),
+                ({"example.com/name": ["shop"]}, ""),
+                ([], ""),
+            )
+        ):
+            resource["app_annotations"] = annotations
+            assert self.bind(f"b-{number}", bind_resource=resource).status_code == 201
+            assert ServiceBinding.objects.get(guid=f"b-{number}").app_name == name
 
     def test_an_app_guid_of_any_length_is_no_fault_of_ours(self):
         """OSB-CHECKLIST 7: MySQL refuses what does not fit the column."""

@@ -27,6 +27,24 @@ class ProvisionTest(PlatformTestCase):
         assert answer.status_code == 202
         assert 0 < len(answer.json()["operation"]) <= 10_000
 
+    def test_which_cloud_controller_has_asked_is_kept(self):
+        """So that no other one is asked whether it knows it (F20)."""
+        for number, (said, host) in enumerate(
+            (
+                ("api.Example.com/v2/info", "api.example.com"),
+                ("https://api.example.com/", "api.example.com"),
+                ("", ""),
+                ("<b>", ""),
+                ("x" * 300, "x" * 255),
+            )
+        ):
+            headers = {"X-Api-Info-Location": said}
+            path, guid = self.path(f"i-{number}", True), f"i-{number}"
+            assert (
+                self.call("PUT", path, self.body(), headers=headers).status_code == 202
+            )
+            assert ServiceInstance.objects.get(guid=guid).api_host == host
+
     def test_it_is_committed_before_the_answer(self):
         """OSB-CHECKLIST 87: Cloud Controller polls within milliseconds (F15)."""
         operation = self.put().json()["operation"]

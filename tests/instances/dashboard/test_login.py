@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from django.test import Client, override_settings
 
 from instances.dashboard import access
-from instances.logins import flow, https, provider
+from instances.logins import flow
+from instances.oauth import https, provider
 from tests.instances.dashboard.base import BOTH, CALLBACK, DashboardTestCase
 
 TOKENS = ("/oauth/token",)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.test import Client, override_settings
 
-from instances.logins import provider as module
+from instances.oauth import provider as module
 from tests.identity_provider import IdentityProvider
 
 SITE = "https://broker.example.com"

@@ -13,8 +13,9 @@ from django.test import Client, TestCase, override_settings
 from django.urls import reverse
 from joserfc.jwk import RSAKey
 
-from instances.logins import operators, provider
+from instances.logins import operators
 from instances.models import AuditEvent, OperatorIdentity
+from instances.oauth import provider
 from tests.instances.admin.made_roles import make_roles
 from tests.instances.logins.base import SECRET, SITE, WithProvider
 

@@ -49,6 +49,13 @@ class RowsTest(BackupTestCase):
         assert self.value("service_instances", **labels, state="failed") == 0
         assert self.value("service_instances", **labels, state="gone") is None
 
+    def test_what_the_platform_does_not_know(self):
+        """F20."""
+        self.provisioned("i-1")
+        assert self.value("service_instances_orphaned") == 0
+        ServiceInstance.objects.update(orphaned_at=Now())
+        assert self.value("service_instances_orphaned") == 1
+
     def test_standbys_that_are_wanted_and_there(self):
         ServicePlan.objects.update(standby=2)
         assert self.value("standbys_wanted", **PLAN) == 2

@@ -1,7 +1,8 @@
-"""A provider of identities: the code flow of OpenID Connect Core 1.0."""
+"""A provider of identities: OpenID Connect Core 1.0, and tokens for the site itself."""
 
 import base64
 import hashlib
+import re
 import threading
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from instances import errors
-from instances.logins import https
+from instances.oauth import https
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384"]
 """By a key that is published: neither "none" nor a secret that is shared."""
@@ -21,6 +22,8 @@ LEEWAY_S = 60
 KEPT_S = 3600.0
 AGAIN_S = 30.0
 """A token that names an unknown key has the keys read anew, so often at most."""
+_TOKEN = re.compile(r"[\w.~+/=-]{1,20000}", re.A)
+"""RFC 6750, 2.1: nothing that could end a header."""
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -41,6 +44,14 @@ class Identity:
         found = [self.claims.get(claim) for claim in claims]
         texts = [text for text in found if isinstance(text, str) and text]
         return [*texts, self.subject][0][:150]
+
+
+@dataclass(frozen=True)
+class ClientToken:
+    """What the site itself may ask others with."""
+
+    value: str = field(repr=False)
+    scopes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -82,21 +93,34 @@ class Provider:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        endpoint = self._configuration()["token_endpoint"]
-        # UAA decodes the pair only where it is told that it is encoded.
-        headers = {"Authorization": self._basic(), "X-CF-Encoded-Credentials": "true"}
-        answer = https.post(endpoint, form, ca=self.ca, headers=headers)
-        if answer.status >= 500:
-            raise errors.LoginUnavailable(detail=f"{endpoint}: {answer.status}")
-        tokens = answer.document
+        tokens = self._tokens(form)
         id_token, access = tokens.get("id_token"), tokens.get("access_token")
-        if answer.status != 200:
-            said = _word(tokens.get("error"))
-            raise _refused(f"the token endpoint answers {answer.status} {said}")
         if not (isinstance(id_token, str) and isinstance(access, str)):
             raise _refused("the token endpoint gives no id_token: scope openid?")
         claims = self._claims(id_token, nonce)
         return Identity(self._issuer(), claims, access)
+
+    def client_token(self) -> ClientToken:
+        """RFC 6749, Client Credentials Grant. Raise LoginRefused."""
+        tokens = self._tokens({"grant_type": "client_credentials"})
+        value, scope = tokens.get("access_token"), tokens.get("scope")
+        if not (isinstance(value, str) and _TOKEN.fullmatch(value)):
+            raise _refused("the token endpoint gives no access_token")
+        # UAA says always what the client has been given.
+        scopes = scope.split() if isinstance(scope, str) else []
+        return ClientToken(value, frozenset(scopes))
+
+    def _tokens(self, form: dict[str, str]) -> dict[str, Any]:
+        endpoint = self._configuration()["token_endpoint"]
+        # UAA decodes the pair only where it is told that it is encoded.
+        headers = {"Authorization": self._basic(), "X-CF-Encoded-Credentials": "true"}
+        answer = https.post(endpoint, form, ca=self.ca, headers=headers)
+        if answer.status >= 500 or answer.status == 429:
+            raise errors.LoginUnavailable(detail=f"{endpoint}: {answer.status}")
+        if answer.status != 200:
+            said = _word(answer.document.get("error"))
+            raise _refused(f"the token endpoint answers {answer.status} {said}")
+        return answer.document
 
     def _basic(self) -> str:
         """RFC 6749, 2.3.1: both are encoded as in a form before they are joined."""

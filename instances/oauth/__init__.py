@@ -1,0 +1,1 @@
+"""What the site asks login services, and those who take their tokens, over TLS."""
