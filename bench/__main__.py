@@ -9,7 +9,17 @@ import traceback
 from datetime import date
 from pathlib import Path
 
-from bench import backup, bind, burst, console, memory, provision, reconcile, requests
+from bench import (
+    backup,
+    bind,
+    burst,
+    console,
+    memory,
+    ports,
+    provision,
+    reconcile,
+    requests,
+)
 from bench.clients import interrupted
 from bench.report import Row, markdown
 
@@ -21,6 +31,7 @@ MEASUREMENTS = {
     "memory": memory.measure,
     "console": console.measure,
     "reconcile": reconcile.measure,
+    "ports": ports.measure,
     "backup": backup.measure,
     "large-backup": backup.measure_large,
 }

@@ -92,5 +92,7 @@ def shorten(figure: float) -> str:
     """With about three digits."""
     if figure != figure:
         return NOTHING
+    if figure == 0:
+        return "0"
     digits = 0 if figure >= 100 else 1 if figure >= 10 else 2
     return f"{figure:.{digits}f}"

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from instances.models import ServiceOffering
+from instances.models import Container, ServiceOffering
 from instances.models.disk import HELD, DiskState
 
 
@@ -35,6 +35,7 @@ class HeldFilter(admin.SimpleListFilter):
             ("near", "Near its disk limit, or at it"),
             ("full", "At its disk limit"),
             ("stopped", "Stopped by an operator"),
+            ("unreachable", "On a Docker host that is not reached"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
@@ -45,4 +46,9 @@ class HeldFilter(admin.SimpleListFilter):
             return queryset.filter(container__disk_state__in=HELD)
         if self.value() == "stopped":
             return queryset.filter(container__stopped_at__isnull=False)
+        if self.value() == "unreachable":
+            silent = ~Q(container__host__problem="")
+            other = ~Q(container__host__other_engine_id="")
+            there = queryset.filter(container__isnull=False).filter(silent | other)
+            return there.exclude(container__state=Container.State.GONE)
         return queryset

@@ -27,6 +27,10 @@ class TestRow:
             *("10.0", "2.00 x", "-", "-"),
         ]
 
+    def test_nothing_is_told_as_nothing(self) -> None:
+        row = Row("leased twice", "sqlite", [0], unit="times", aim=Aim(0))
+        assert row.cells()[2:4] == ["0 times", "0"] and row.cells()[-1] == "yes"
+
     def test_without_a_floor_there_is_nothing_beside_it(self) -> None:
         row = Row("memory", "redis", [3.456], unit="MB", aim=Aim(3.5))
         assert row.cells()[2:] == [

@@ -3,7 +3,8 @@
     python -m tests.databases.server mariadb,postgres pytest tests/osbapi
 
 starts one of each, runs the command with DATABASE_URI set, and removes them. Data is
-in memory, and no commit waits for a disk: this shows what is right, not how fast.
+in memory, and no commit waits for a disk: this shows what is right, not how fast,
+unless it is asked for as the image has it.
 """
 
 import os
@@ -39,18 +40,25 @@ class Kind:
     """Of the image, in images/."""
     port: str
     scheme: str
-    command: str
-    """For bash: the data that the image was made with goes into memory."""
+    options: str
+    """For the server."""
+    into_memory: str
+    """For bash: the data that the image was made with goes there."""
+    in_memory: str
+    """More options, for a server whose data is there."""
     tls: str
     """What the server is told of its certificate."""
 
-    def environment(self, password: str) -> dict[str, str]:
+    def command(self, *, is_durable: bool) -> str:
+        if is_durable:
+            return f"exec entrypoint.sh{self.options}"
+        return f"{self.into_memory} && exec entrypoint.sh{self.options}{self.in_memory}"
+
+    def environment(self, password: str, *, is_durable: bool) -> dict[str, str]:
         if self.folder == "mariadb":
             return {"ADMIN_HASH": mysql_native_password(password)}
-        return {
-            "ADMIN_VERIFIER": scram_sha_256(password),
-            "PGDATA": f"{FAST}/data",
-        }
+        where = {} if is_durable else {"PGDATA": f"{FAST}/data"}
+        return {"ADMIN_VERIFIER": scram_sha_256(password), **where}
 
 
 KINDS = {
@@ -58,18 +66,18 @@ KINDS = {
         folder="mariadb",
         port="3306/tcp",
         scheme="mysql",
-        command=f"cp -a /var/lib/mysql/data {FAST} && exec entrypoint.sh"
-        f" --datadir={FAST}/data --innodb-flush-log-at-trx-commit=0"
-        " --innodb-buffer-pool-size=128M --max-connections=200",
+        options=" --innodb-buffer-pool-size=128M --max-connections=200",
+        into_memory=f"cp -a /var/lib/mysql/data {FAST}",
+        in_memory=f" --datadir={FAST}/data --innodb-flush-log-at-trx-commit=0",
         tls=f" --ssl-cert={FAST}/certificate --ssl-key={FAST}/key",
     ),
     "postgres": Kind(
         folder="postgres",
         port="5432/tcp",
         scheme="postgres",
-        command=f"cp -a /var/lib/postgresql/data {FAST} && exec entrypoint.sh"
-        " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        " -c shared_buffers=64MB -c max_connections=200",
+        options=" -c shared_buffers=64MB -c max_connections=200",
+        into_memory=f"cp -a /var/lib/postgresql/data {FAST}",
+        in_memory=" -c fsync=off -c synchronous_commit=off -c full_page_writes=off",
         tls=f" -c ssl=on -c ssl_cert_file={FAST}/certificate"
         f" -c ssl_key_file={FAST}/key",
     ),
@@ -77,17 +85,21 @@ KINDS = {
 
 
 @contextmanager
-def running(name: str, *, certificate: str = "", key: str = "") -> Iterator[str]:
+def running(
+    name: str, *, certificate: str = "", key: str = "", is_durable: bool = False
+) -> Iterator[str]:
     """The address, as DATABASE_URI wants it, of an empty database of that kind.
 
-    With a certificate and its key it can do TLS.
+    With a certificate and its key it can do TLS. A durable one is for measuring: its
+    commits wait for the disk.
     """
     kind, password = KINDS[name], secrets.token_hex(16)
     client = docker.from_env()
-    command, environment = kind.command, kind.environment(password)
+    command = kind.command(is_durable=is_durable)
+    environment = kind.environment(password, is_durable=is_durable)
     if certificate:
         environment |= {"CERTIFICATE": certificate, "KEY": key}
-        command = f"{WRITE} && {kind.command}{kind.tls}"
+        command = f"{WRITE} && {command}{kind.tls}"
     container = client.containers.run(
         _image(kind),
         entrypoint=["bash", "-c", command],

@@ -1,6 +1,5 @@
 """Two Docker hosts over TLS: databases spread, and a frozen host delays only itself."""
 
-import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -9,8 +8,8 @@ import pytest
 
 from tests.system.docker_lab import Lab, cannot_run
 from tests.system.site import Site, can_log_in, wait_for
+from tests.system.using import compare, measure, shown, took, use
 
-ROUNDS = 3
 WEB_LIMIT_S = 25
 SLOWEST_RATIO = 2
 
@@ -39,18 +38,13 @@ class TestTwoHosts:
         credentials = site.bind(here[0]).body["credentials"]
         assert can_log_in(credentials)
 
-        before = self.measure(site, there[0], "before")
+        before = measure(site, there[0], "before")
         frozen.freeze()
-        at_once = self.use(site, there[0], "at-once")
+        at_once = use(site, there[0], "at-once")
         wait_for(lambda: self.problem(site), "the frozen host to be noted")
-        after = self.measure(site, there[0], "frozen")
-        for name in before:
-            ratio = after[name] / before[name]
-            print(f"{name}: {before[name]:.2f} s, {after[name]:.2f} s ({ratio:.2f} x)")
-            assert ratio < SLOWEST_RATIO, (name, before, after)
-        print(
-            f"right after the freeze: { {k: round(v, 2) for k, v in at_once.items()} }"
-        )
+        after = measure(site, there[0], "frozen")
+        compare(before, after, SLOWEST_RATIO)
+        print(f"right after the freeze: {shown(at_once)}")
 
         self.owe(site, frozen.cut_off, here, credentials)
         assert site.bind(there[1], "still").status == 201
@@ -69,29 +63,6 @@ class TestTwoHosts:
         assert sorted(counted.values()) == [2, 2], counted
         here = [guid for guid, place in places.items() if place == address]
         return here, [guid for guid in places if guid not in here]
-
-    def measure(self, site: Site, bound: str, name: str) -> dict[str, float]:
-        """The median seconds of what a platform does on the host that is well."""
-        rounds = [self.use(site, bound, f"{name}-{number}") for number in range(ROUNDS)]
-        return {key: statistics.median(row[key] for row in rounds) for key in rounds[0]}
-
-    def use(self, site: Site, bound: str, guid: str) -> dict[str, float]:
-        def provision() -> None:
-            site.provisioned(guid)
-
-        def deprovision() -> None:
-            assert site.deprovision(guid).status == 202
-            assert site.wait_until_finished(guid) == "succeeded"
-
-        def bind() -> None:
-            assert site.bind(bound, guid).status == 201
-            assert site.unbind(bound, guid).status == 200
-
-        return {
-            "provision": took(provision),
-            "bind and unbind": took(bind),
-            "deprovision": took(deprovision),
-        }
 
     def problem(self, site: Site) -> str:
         rows = site.rows("SELECT problem FROM instances_dockerhost WHERE problem <> ''")
@@ -129,9 +100,3 @@ class TestTwoHosts:
         assert not can_log_in(credentials), "I5"
         print(f"debts paid {time.monotonic() - started_at:.1f} s after it was back")
         wait_for(lambda: not self.problem(site), "the host to be well")
-
-
-def took(act: Callable[[], object]) -> float:
-    started_at = time.monotonic()
-    act()
-    return time.monotonic() - started_at

@@ -82,6 +82,25 @@ class PageTest(FindingsTestCase):
         url = list_url(ServiceInstance, container__lost_at__isempty=0)
         assert "badge-bad" in self.text_of(url)
 
+    def test_those_on_a_host_that_is_not_reached_are_unreachable(self):
+        """F42: of all that are ready, they are told apart and can be listed."""
+        elsewhere = rows.make_instance("elsewhere-1", host=rows.make_host("other"))
+        hosts = DockerHost.objects.filter(pk=self.host.pk)
+        listed = list_url(ServiceInstance, held="unreachable")
+        for trouble in ({"problem": "timed out"}, {"other_engine_id": "another"}):
+            assert "badge-bad" not in self.text_of(list_url(ServiceInstance))
+            hosts.update(**trouble)
+            assert ">unreachable<" in self.text_of(change_url(self.instance))
+            assert ">unreachable<" not in self.text_of(change_url(elsewhere))
+            assert self.text_of(list_url(ServiceInstance)).count(">unreachable<") == 1
+            text = self.text_of(listed)
+            assert self.instance.guid in text and elsewhere.guid not in text
+            hosts.update(**dict.fromkeys(trouble, ""))
+        hosts.update(problem="timed out")
+        Container.objects.filter(host=self.host).update(state="gone")
+        assert ">unreachable<" not in self.text_of(change_url(self.instance))
+        assert self.instance.guid not in self.text_of(listed)
+
     def test_the_first_page_says_what_waits_for_a_person(self):
         index = reverse("admin:index")
         text = self.text_of(index)

@@ -1,9 +1,12 @@
 """What is noted about every minute, and how long it stays."""
 
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from instances import errors
@@ -117,6 +120,104 @@ class Containers(SamplingTestCase):
                 self.sample()
         kept = ContainerSample.objects.filter(is_coarse=True).values_list("at")
         assert [row[0].minute for row in kept.order_by("at")] == [10, 20]
+
+
+class ManyDatabases(SamplingTestCase):
+    """I13: one that says nothing delays nobody but itself."""
+
+    def setUp(self):
+        super().setUp()
+        rows = [self.instance, *(self.provisioned(f"i-{n}") for n in range(2, 6))]
+        self.containers = [row.container for row in rows]
+        self.asked = type(self.world.engine).sessions
+
+    @contextmanager
+    def silent(self, *containers):
+        """They say nothing until this ends, and that is long after any limit."""
+        ports, ended = {row.port for row in containers}, threading.Event()
+
+        def sessions(engine, endpoint):
+            if endpoint.port in ports:
+                ended.wait(60)
+            return self.asked(engine, endpoint)
+
+        try:
+            with self.asking(sessions), patch.object(sampling, "LIMIT_S", 0.5):
+                yield
+        finally:
+            ended.set()
+
+    def asking(self, sessions):
+        return patch.object(type(self.world.engine), "sessions", sessions)
+
+    def sample(self):
+        """What each container's row says of its connections."""
+        former = list(ContainerSample.objects.values_list("pk", flat=True))
+        sampling.sample_containers(self.host)
+        rows = ContainerSample.objects.exclude(pk__in=former)
+        return {row.container: row.connections for row in rows}
+
+    def test_are_asked_side_by_side(self):
+        meeting = threading.Barrier(len(self.containers))
+
+        def sessions(engine, endpoint):
+            meeting.wait(60)  # one after another would never meet
+            return self.asked(engine, endpoint)
+
+        with self.asking(sessions):
+            assert self.sample() == dict.fromkeys(self.containers, 0)
+
+    def test_silent_ones_have_all_but_connections(self):
+        silent = self.containers[:2]
+        with self.silent(*silent):
+            found = self.sample()
+        expected = dict.fromkeys(self.containers, 0) | dict.fromkeys(silent)
+        assert found == expected
+
+    def test_more_silent_ones_than_threads_come_last(self):
+        """Once known: else they would take the others' time in every minute."""
+        silent, others = self.containers[:2], self.containers[2:]
+
+        def silent_first(rows):
+            rows.sort(key=lambda row: row not in silent)
+
+        with (
+            patch.object(sampling, "AT_ONCE", len(silent)),
+            patch("random.shuffle", silent_first),
+            self.silent(*silent),
+        ):
+            assert set(self.sample().values()) == {None}
+            for row in others:
+                fields = {**SMALL, "container": row, "connections": 0}
+                ContainerSample.objects.create(at=timezone.now(), **fields)
+            assert self.sample() == dict.fromkeys(others, 0) | dict.fromkeys(silent)
+
+    def test_nobody_is_always_the_last(self):
+        orders = {
+            tuple(row.pk for row in sampling._likely_first(list(self.containers)))
+            for _ in range(50)
+        }
+        assert len({order[-1] for order in orders}) == len(self.containers)
+
+    def test_a_thread_leaves_no_connection_to_the_broker_s_database(self):
+        used = []
+
+        def sessions(engine, endpoint):
+            connections["default"].ensure_connection()
+            used.append(connections["default"])
+            return self.asked(engine, endpoint)
+
+        with self.asking(sessions):
+            self.sample()
+        assert len(used) == len(self.containers)
+        assert {line.connection for line in used} == {None}
+
+    def test_a_mistake_in_an_engine_is_not_kept_quiet(self):
+        def sessions(engine, endpoint):
+            raise ZeroDivisionError
+
+        with self.asking(sessions), pytest.raises(ZeroDivisionError):
+            self.sample()
 
 
 SMALL = dict.fromkeys(
