@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from instances.models import Container, DockerHost, PortLease
 
-MOST_RESTING = 32
+MOST_RESTING = 500
+"""Those whose rest is over are here until the next lease; it may be of one of them."""
 LIMIT_S = 1.0
 """For all of a host and each question; where nobody listens, that is said at once."""
 ANSWER_LIMIT_S = 0.3
