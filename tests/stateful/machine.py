@@ -12,11 +12,13 @@ from hypothesis.stateful import (
     rule,
 )
 
-from instances.models import Operation, PortLease
+from instances.models import Container, Operation, PortLease
+from instances.operations.levels import Level
 from tests.fakes import AFTER, IMAGE, drain, expire_leases
 from tests.stateful.checks import check_step, settle
-from tests.stateful.client import GUIDS, Client
-from tests.stateful.passing import pass_time
+from tests.stateful.client import Client
+from tests.stateful.instances import GUIDS
+from tests.stateful.passing import expire_claims, pass_time
 from tests.stateful.stage import Stage
 from tests.stateful.trouble import KINDS, arm
 
@@ -33,15 +35,24 @@ QUICK = settings(
 NIGHTLY = settings(QUICK, max_examples=20_000, stateful_step_count=50)
 PROFILE = NIGHTLY if os.environ.get("STATEFUL") == "nightly" else QUICK
 
-guids = st.sampled_from(GUIDS)
-bindings = st.sampled_from(["b-1", "b-2", "b-3"])
+guids = st.sampled_from([GUIDS[0], *GUIDS])
+NAMES = ("b-1", "b-2", "b-3")
+which = st.integers(0, 5)
+"""One of those that there are, whatever their number is."""
 WISHES = (
     *("put", "put", "put at once", "put_another", "delete", "delete at once"),
     *("bind", "bind", "bind", "unbind", "unbind", "unbind", "write", "write"),
-    *("update", "back_up"),
+    *("update", "back_up", "clone", "restore"),
 )
-TOIL = ("work", "finish", "finish", "look after")
-MEANWHILE = ("overtaken", "deleted", "deleted late")
+TOIL = ("work", "finish", "finish", "look after", "replenish")
+MEANWHILE = ("overtaken", "deleted", "deleted late", "handed out")
+WEAK_POINTS = (
+    *[("unbind", "drop_user"), ("unbind", "drop_user"), ("bind", "create_user")],
+    *[("put", "create"), ("put", "start"), ("put", "create_database")],
+    *[("delete", "remove"), ("back_up", "commit"), ("replenish", "check")],
+    *[("restore", "start"), ("clone", "write_archive"), ("clone", "start")],
+)
+"""What is asked for, and the call of it that something happens at."""
 MOST_RESTS = 2
 """In one history: a rest takes as long as twenty other steps."""
 LATE_S = 60
@@ -62,9 +73,14 @@ class Histories(RuleBasedStateMachine):
         finally:
             self.stage.close()
 
-    @initialize(begun=st.sampled_from([True, True, True, False]))
-    def begin(self, begun: bool) -> None:
+    @initialize(
+        begun=st.sampled_from([True, True, True, False]),
+        standbys=st.sampled_from([0, 0, 1]),
+    )
+    def begin(self, begun: bool, standbys: int) -> None:
         """Most of them begin where a backup is older than a binding."""
+        self.client.keep_standbys(standbys)
+        self.stage.replenish()
         if not begun:
             return
         guid, client = GUIDS[0], self.client
@@ -78,34 +94,50 @@ class Histories(RuleBasedStateMachine):
         client.look_at_backups()
         client.bind(guid, "b-2")
         client.write(guid, "b-2")
+        client.bind(guid, "b-3")
+        client.unbind(guid, "b-3")
 
     # Few rules, each of them many things: a rule that is left out leaves out all.
 
-    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
-    def ask(self, what: str, guid: str, name: str) -> None:
+    @rule(what=st.sampled_from(WISHES), guid=guids, which=which)
+    def ask(self, what: str, guid: str, which: int) -> None:
         client = self.client
         if what in ("bind", "unbind", "write"):
-            getattr(client, what)(guid, name)
+            getattr(client, what)(guid, self._name(what, guid, which))
+        elif what in ("clone", "restore"):
+            self._use_backup(what, guid, which)
         elif what.endswith(" at once"):
             getattr(client, what.removesuffix(" at once"))(guid, is_async=False)
         else:
             getattr(client, what)(guid)
         client.poll(guid)
 
-    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
-    def ask_more(self, what: str, guid: str, name: str) -> None:
-        self.ask(what, guid, name)
+    @rule(what=st.sampled_from(WISHES), guid=guids, which=which)
+    def ask_more(self, what: str, guid: str, which: int) -> None:
+        self.ask(what, guid, which)
 
-    @rule(which=st.integers(0, 5))
-    def restore(self, which: int) -> None:
-        if self.client.kept:
-            kept = self.client.kept[which % len(self.client.kept)]
+    def _name(self, what: str, guid: str, which: int) -> str:
+        """Mostly one that there is, where it is to be used."""
+        known = sorted(self.client.told[guid].bindings)
+        if what == "bind" or not known or which == 0:
+            return NAMES[which % len(NAMES)]
+        return known[which % len(known)]
+
+    def _use_backup(self, what: str, guid: str, which: int) -> None:
+        if not self.client.kept:
+            return
+        kept = self.client.kept[which % len(self.client.kept)]
+        if what == "clone":
+            self.client.put(guid, kept=kept)
+        else:
             self.client.restore(kept.guid, kept)
 
     @rule(what=st.sampled_from(TOIL))
     def toil(self, what: str) -> None:
         if what == "look after":
             self.stage.look_after()
+        elif what == "replenish":
+            self.stage.replenish()
         elif what == "work":
             self.stage.work()
         else:
@@ -115,6 +147,23 @@ class Histories(RuleBasedStateMachine):
         for guid in GUIDS:
             self.client.poll(guid)
             self.client.poll_change(guid)
+
+    # What operators do.
+
+    @rule(guid=guids, level=st.sampled_from(list(Level)))
+    def force(self, guid: str, level: Level) -> None:
+        """F109: it ends with the host down too, unless it is an ordinary one."""
+        is_armed = self.faults.is_armed
+        is_raised = self.client.force(guid, level) and level != Level.ORDINARY
+        self.toil("finish")
+        told = self.client.told[guid]
+        if is_raised and told.state == "deleting" and not is_armed:
+            row = Operation.objects.get(pk=told.operation)
+            assert row.leased_until, "a forced deletion waits for something"
+
+    @rule(number=st.integers(0, 2))
+    def keep_standbys(self, number: int) -> None:
+        self.client.keep_standbys(number)
 
     @rule(seconds=st.sampled_from([5, 31, 61, 600]))
     def wait(self, seconds: int) -> None:
@@ -131,23 +180,58 @@ class Histories(RuleBasedStateMachine):
         self.client.has_trouble = True
         arm(self.faults, kind, nth)
 
+    @rule(
+        point=st.sampled_from(WEAK_POINTS),
+        how=st.sampled_from(KINDS + MEANWHILE),
+        guid=guids,
+        which=which,
+    )
+    def strike(self, point: tuple[str, str], how: str, guid: str, which: int) -> None:
+        """Trouble where it hurts, and at once what meets it."""
+        what, call = point
+        self.client.has_trouble = True
+        if how in MEANWHILE:
+            self._interrupt(guid, 1, how, call)
+        else:
+            arm(self.faults, how, 1, call)
+        if what != "replenish":
+            self.ask(what, guid, which)
+            self.toil("work")
+        else:
+            self.client.keep_standbys(1 + which % 2)
+            self.toil(what)
+
     @rule(guid=guids, nth=st.integers(1, 12), how=st.sampled_from(MEANWHILE))
     def interrupt(self, guid: str, nth: int, how: str) -> None:
         """A worker sleeps at a call; meanwhile another one, or a platform, acts.
 
         F12, F24.
         """
+        self._interrupt(guid, nth, how)
+
+    def _interrupt(
+        self, guid: str, nth: int, how: str, call: str | None = None
+    ) -> None:
         self.client.has_trouble = True
 
         def act() -> None:
-            if how == "overtaken":
+            if how in ("overtaken", "handed out"):
                 expire_leases()
-            else:
+                expire_claims()
+            if how == "handed out":
+                self._hand_out(guid)
+            elif how != "overtaken":
                 self.client.delete(guid)
             if how != "deleted late":
                 self.stage.work("another-worker")
 
-        self.faults.on(None, act, nth=nth, moment=AFTER)
+        self.faults.on(call, act, nth=nth, moment=AFTER)
+
+    def _hand_out(self, guid: str) -> None:
+        """Another worker gets a standby ready, and an instance takes it."""
+        self.stage.replenish()
+        if not self.client.is_asking:
+            self.client.put(guid)
 
     def deliver(self) -> None:
         if self.faults.late:
@@ -166,19 +250,26 @@ class Histories(RuleBasedStateMachine):
         else:
             self.machine.deaf_images = {IMAGE} if is_down else set()
 
-    @rule(guid=guids, state=st.sampled_from(["exited", "paused", ""]))
+    @rule(
+        guid=st.sampled_from([*GUIDS, "a standby"]),
+        state=st.sampled_from(["exited", "paused", ""]),
+    )
     def meddle(self, guid: str, state: str) -> None:
         """Somebody stops, pauses or removes a container by hand (F49, F50)."""
-        told = self.client.told[guid]
-        if not told.is_steady:
-            return
-        self.client.has_trouble = told.is_disturbed = True
-        container = self.stage.world.container_of(self.stage.live(guid))
-        if state:
-            container.state = state
+        told = self.client.told.get(guid)
+        if told is None:
+            name = next((row.name for row in Container.objects.standbys()), "")
+        elif told.is_steady:
+            name = self.stage.live(guid).container.name
+            told.is_disturbed, told.is_lost = True, not state
         else:
-            told.is_lost = True
-            del self.machine.containers[container.spec.name]
+            return
+        container = self.machine.containers.get(name)
+        if container is not None:
+            self.client.has_trouble = True
+            container.state = state
+        if container is not None and not state:
+            del self.machine.containers[name]
 
     @rule(number=st.integers(20000, 20003))
     def meet_a_stranger(self, number: int) -> None:

@@ -18,14 +18,16 @@ CHANGING = {
     *("update_database", "restore_settings", "create_user", "drop_user"),
     *("leave_witness", "remove_witness", "set_read_only"),
 }
-"""Calls that a quiet pass does not make."""
+LOOKS_FIRST = {"remove_witness"}
+"""It changes nothing where nothing is left: of a clone, it is asked for a day."""
 TAKES_WORDS = {"commit", "write_archive"}
 KINDS = ("killed before", "killed after", "refused", "lost", "late")
 
 
-def arm(faults: Faults, kind: str, nth: int) -> None:
+def arm(faults: Faults, kind: str, nth: int, call: str | None = None) -> None:
+    """The nth call from now, of this name or of any."""
     moment = AFTER if kind in ("killed after", "lost") else BEFORE
-    faults.on(None, _action(faults, kind), nth=nth, moment=moment)
+    faults.on(call, _action(faults, kind), nth=nth, moment=moment)
 
 
 def _action(faults: Faults, kind: str) -> Callable[[], Any]:
