@@ -28,8 +28,8 @@ class Client(Changes):
         told, instance = self.told[guid], ServiceInstance.objects.find_live(guid)
         if told.state == "absent" or instance is None:
             return False
-        lost = force.lost_hosts(instance)
-        containers = {row.pk for row in force.containers_of(instance)}
+        containers = list(force.containers_of(instance))
+        lost = [row.host for row in containers if row.host.problem]
         try:
             operation, is_new = force.accept(
                 instance, level, actor=ACTOR, reason="gone"
@@ -39,12 +39,15 @@ class Client(Changes):
             return False
         assert level != Level.FORGET or lost, "its host answers"
         if level == Level.FORGET:
-            self.forgotten |= containers
+            self.forgotten |= {row.pk for row in containers}
         told.state, told.operation = "deleting", str(operation.pk)
         told.is_forced = True
         return is_new
 
-    def keep_standbys(self, number: int) -> None:
+    def keep_standbys(self, number: int | None) -> None:
+        """What the plan wants; None: as before."""
+        if number is None:
+            return
         type(self.stage.plan).objects.filter(pk=self.stage.plan.pk).update(
             standby=number
         )
