@@ -33,13 +33,21 @@ QUICK = settings(
 NIGHTLY = settings(QUICK, max_examples=20_000, stateful_step_count=30)
 PROFILE = NIGHTLY if os.environ.get("STATEFUL") == "nightly" else QUICK
 
-WEAK_POINTS = (
-    *[("unbind", "drop_user"), ("unbind", "drop_user"), ("bind", "create_user")],
-    *[("put", "create"), ("put", "start"), ("put", "create_database")],
-    *[("delete", "remove"), ("back_up", "commit"), ("replenish", "check")],
-    *[("restore", "start"), ("clone", "write_archive"), ("clone", "start")],
-)
-"""What is asked for, and the call of it that something happens at."""
+WEAK_POINTS = {
+    ("unbind", "drop_user"): ("refused", "late", "lost", "killed before"),
+    ("bind", "create_user"): ("unbound", "unbound", "late", "lost", "killed after"),
+    ("put", "create"): ("late", "killed after", "overtaken", "deleted"),
+    ("put", "start"): ("lost", "killed after", "deleted late"),
+    ("put", "create_database"): ("refused", "killed before", "overtaken"),
+    ("delete", "remove"): ("refused", "late", "killed after"),
+    ("back_up", "commit"): ("lost", "killed after", "deleted"),
+    ("restore", "start"): ("refused", "killed after", "overtaken", "deleted"),
+    ("clone", "write_archive"): ("refused", "killed before", "killed after"),
+    ("clone", "start"): ("refused", "killed before", "overtaken"),
+    ("replenish", "check"): ("handed out", "handed out", "overtaken", "killed before"),
+}
+"""What is asked for, the call of it that hurts, and what happens there."""
+STRIKES = [(*point, how) for point, hows in WEAK_POINTS.items() for how in hows]
 THEN = ("", "work", "finish", "finish")
 THINGS = (*DOWN, *GUIDS, "a standby", "a port")
 MOODS = {
@@ -59,9 +67,11 @@ which = st.integers(0, 5)
 wishes = st.tuples(st.sampled_from(WISHES), guids, which)
 ways = st.sampled_from(HOW)
 thens = st.sampled_from(THEN)
+strikes = st.tuples(st.just("strike"), st.sampled_from(STRIKES), guids, which)
 deeds = st.one_of(
-    st.tuples(st.just("strike"), st.sampled_from(WEAK_POINTS), ways, guids, which),
-    st.tuples(st.just("strike"), st.sampled_from(WEAK_POINTS), ways, guids, which),
+    strikes,
+    strikes,
+    strikes,
     st.tuples(st.just("arm"), ways, st.integers(1, 12), guids),
     st.tuples(st.just("meddle"), st.sampled_from(THINGS), which),
     st.tuples(st.just("wait"), st.sampled_from([5, 31, 61, 600])),
@@ -136,9 +146,9 @@ class Histories(RuleBasedStateMachine):
     def _meddle(self, what: str, which: int) -> None:
         self.trouble.meddle(what, which)
 
-    def _strike(self, point: tuple[str, str], how: str, guid: str, which: int) -> None:
+    def _strike(self, point: tuple[str, str, str], guid: str, which: int) -> None:
         """Trouble where it hurts, and at once what meets it."""
-        what, call = point
+        what, call, how = point
         self.play.prepare(what, guid)
         check_step(self.client)
         self.trouble.arm(how, 1, guid, call)

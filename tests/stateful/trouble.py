@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from instances import errors
-from instances.models import Container, PortLease
+from instances.models import Container, PortLease, ServiceBinding
 from tests.fakes import AFTER, BEFORE, IMAGE, Late, expire_leases
 from tests.fakes.faults import Faults
 from tests.stateful.client import Client
@@ -25,7 +25,7 @@ LOOKS_FIRST = {"remove_witness"}
 """It changes nothing where nothing is left: of a clone, it is asked for a day."""
 TAKES_WORDS = {"commit", "write_archive"}
 KINDS = ("killed before", "killed after", "refused", "lost", "late")
-MEANWHILE = ("overtaken", "deleted", "deleted late", "handed out")
+MEANWHILE = ("overtaken", "deleted", "deleted late", "handed out", "unbound")
 HOW = (*KINDS, *KINDS, *MEANWHILE)
 DOWN = ("host", "engine", "image")
 
@@ -40,7 +40,8 @@ class Trouble:
         self.client.has_trouble = True
         if how in MEANWHILE:
             act = self._interruption(how, guid)
-            return self._faults.on(call, act, nth=nth, moment=AFTER)
+            moment = BEFORE if how == "unbound" else AFTER
+            return self._faults.on(call, act, nth=nth, moment=moment)
         moment = AFTER if how in ("killed after", "lost") else BEFORE
         self._faults.on(call, _action(self._faults, how), nth=nth, moment=moment)
 
@@ -56,6 +57,8 @@ class Trouble:
                 expire_claims()
             if how == "handed out":
                 self._hand_out(guid)
+            elif how == "unbound":
+                self._unbind()
             elif how != "overtaken":
                 self.client.delete(guid)
             if how != "deleted late":
@@ -68,6 +71,11 @@ class Trouble:
         self._stage.replenish()
         if not self.client.is_asking:
             self.client.put(guid)
+
+    def _unbind(self) -> None:
+        """What is being bound (F68)."""
+        for row in ServiceBinding.objects.filter(state="creating"):
+            self.client.unbind(row.instance.guid, row.guid)
 
     def deliver(self) -> None:
         """What was late is executed."""
