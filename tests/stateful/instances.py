@@ -169,7 +169,7 @@ class Instances:
         address = {"host": container.host.database_host, "port": container.port}
         others = [told for name, told in self.told.items() if name != guid]
         known = [row.credentials for told in others for row in told.bindings.values()]
-        for credentials in filter(None, [*known, *self.revoked]):
+        for credentials in filter(None, [*known, *self.revoked, *self.owed]):
             theirs = {**credentials, **address}
             assert not self.stage.accepts(theirs), "another's users came along"
 

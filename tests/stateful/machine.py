@@ -56,7 +56,7 @@ MOODS = {
     "wild": ("strike", "arm", "meddle", "wait", "toil", "rest"),
 }
 """What happens in a history: where all may, little gets very far."""
-MOST_RESTS = 2
+MOST_RESTS = 1
 """In one history: a rest takes as long as twenty other steps."""
 LATE_S = 60
 """No call is executed later than that: the longest deadline of one."""

@@ -69,8 +69,11 @@ class Trouble:
     def _hand_out(self, guid: str) -> None:
         """Another worker gets a standby ready, and an instance takes it."""
         self._stage.replenish()
+        absent = [
+            name for name, row in self.client.told.items() if row.state == "absent"
+        ]
         if not self.client.is_asking:
-            self.client.put(guid)
+            self.client.put(absent[0] if absent else guid)
 
     def _unbind(self) -> None:
         """What is being bound (F68)."""

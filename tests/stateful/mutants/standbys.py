@@ -52,18 +52,3 @@ def too_many_standbys_stay() -> Any:
 @mutant
 def no_standby_is_started() -> Any:
     return patch(Standbys, "replenish", lambda standbys: False)
-
-
-@mutant
-def a_standby_is_handed_out_before_it_is_ready() -> Any:
-    """What is still starting is taken for a standby."""
-
-    def claim(rows: Any, plan: Any) -> Container | None:
-        for found in Container.objects.standbys().filter(plan=plan):
-            mine = Container.objects.filter(pk=found.pk)
-            if mine.update(state="adopting", claimed_until=None):
-                found.state = Container.State.ADOPTING
-                return found
-        return None
-
-    return patch(ContainerQuerySet, "claim_standby", claim)
