@@ -40,6 +40,8 @@ WEAK_POINTS = {
     ("put", "start"): ("lost", "killed after", "deleted late"),
     ("put", "create_database"): ("refused", "killed before", "overtaken"),
     ("delete", "remove"): ("refused", "late", "killed after"),
+    ("force", "remove"): ("refused", "late", "killed after"),
+    ("forget", "remove"): ("late",),
     ("back_up", "commit"): ("lost", "killed after", "deleted"),
     ("restore", "start"): ("refused", "killed after", "overtaken", "deleted"),
     ("clone", "write_archive"): ("refused", "killed before", "killed after"),
@@ -157,6 +159,8 @@ class Histories(RuleBasedStateMachine):
         else:
             self.play.ask(what, guid, which)
             self.play.toil("work")
+        if what == "forget":
+            self.trouble.meddle("host", 0)
 
     @invariant()
     def holds(self) -> None:

@@ -1,6 +1,6 @@
 """What platforms, operators and workers do: one thing at a time."""
 
-from instances.models import Operation
+from instances.models import DockerHost, Operation
 from instances.operations.levels import Level
 from tests.stateful.client import Client
 from tests.stateful.instances import GUIDS
@@ -69,12 +69,11 @@ class Play:
             self.client.restore(kept.guid, kept)
 
     def _force(self, guid: str, level: Level) -> None:
-        """F109: it ends, with the host down too."""
-        is_armed = self.stage.faults.is_armed
+        """F109: it ends, whatever cannot be removed, unless its worker is killed."""
         is_raised = self.client.force(guid, level)
         self.toil("finish")
         told = self.client.told[guid]
-        if is_raised and told.state == "deleting" and not is_armed:
+        if is_raised and told.state == "deleting":
             row = Operation.objects.get(pk=told.operation)
             assert row.leased_until, "a forced deletion waits for something"
 
@@ -109,3 +108,10 @@ class Play:
         self.toil("finish")
         if what == "unbind" and self.client.told[guid].is_steady:
             self.client.bind(guid, NAMES[0])
+        elif what == "forget":
+            self.lose_host()
+
+    def lose_host(self) -> None:
+        """It does not answer, and the broker knows."""
+        self.client.has_trouble = self.stage.world.machine.is_down = True
+        DockerHost.objects.get(pk=self.stage.host.pk).note_contact("no answer")
