@@ -106,9 +106,10 @@ class Play:
         elif what not in ("put", "clone") and state == "absent":
             self.client.put(guid)
         self.toil("finish")
-        if what == "unbind" and self.client.told[guid].is_steady:
+        told = self.client.told[guid]
+        if what != "bind" and told.is_steady and not told.bound():
             self.client.bind(guid, NAMES[0])
-        elif what == "forget":
+        if what == "forget":
             self.lose_host()
 
     def lose_host(self) -> None:
