@@ -21,7 +21,7 @@ from tests.stateful.stage import Stage
 from tests.stateful.trouble import DOWN, HOW, Trouble
 
 QUICK = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "40")),
+    max_examples=int(os.environ.get("EXAMPLES", "24")),
     stateful_step_count=20,
     deadline=None,
     database=None,
