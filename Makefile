@@ -54,7 +54,7 @@ cf-test:  ## Push the site to a Cloud Foundry in miniature, ARGS="--database pos
 
 mutants:  ## See that the made-up histories find each way in which the product is broken on purpose
 	@bin/ensure-venv dev
-	MUTANTS=$(or $(ARGS),all) .venv/bin/pytest --numprocesses 0 --durations=0 --durations-min=0 --tb=line tests/stateful/test_mutants.py
+	MUTANTS=$(or $(ARGS),all) .venv/bin/pytest --quiet --numprocesses 0 --tb=line tests/stateful/test_mutants.py
 
 chaos:  ## Break everything around brokersite at random: OPS=1000 FAULTS=100 SEED= DATABASE=
 	@bin/ensure-venv dev

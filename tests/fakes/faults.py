@@ -62,6 +62,10 @@ class Faults:
             run = action
         self._plan.append(_Fault(run, moment, call, nth - 1))
 
+    @property
+    def is_armed(self) -> bool:
+        return bool(self._plan)
+
     def clear(self) -> None:
         """Forget what has not happened yet."""
         self._plan.clear()

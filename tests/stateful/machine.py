@@ -1,6 +1,7 @@
 """The histories: what may happen next, in any order."""
 
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -8,21 +9,20 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
 )
 
-from instances.models import Operation, PortLease
-from tests.fakes import AFTER, IMAGE, drain, expire_leases
+from instances.models import Operation
 from tests.stateful.checks import check_step, settle
-from tests.stateful.client import GUIDS, Client
+from tests.stateful.instances import GUIDS
 from tests.stateful.passing import pass_time
+from tests.stateful.play import TOIL, WISHES, Play
 from tests.stateful.stage import Stage
-from tests.stateful.trouble import KINDS, arm
+from tests.stateful.trouble import DOWN, HOW, Trouble
 
 QUICK = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "12")),
-    stateful_step_count=40,
+    max_examples=int(os.environ.get("EXAMPLES", "24")),
+    stateful_step_count=20,
     deadline=None,
     database=None,
     print_blob=False,
@@ -30,30 +30,64 @@ QUICK = settings(
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
-NIGHTLY = settings(QUICK, max_examples=20_000, stateful_step_count=50)
+NIGHTLY = settings(QUICK, max_examples=20_000, stateful_step_count=30)
 PROFILE = NIGHTLY if os.environ.get("STATEFUL") == "nightly" else QUICK
 
-guids = st.sampled_from(GUIDS)
-bindings = st.sampled_from(["b-1", "b-2", "b-3"])
-WISHES = (
-    *("put", "put", "put at once", "put_another", "delete", "delete at once"),
-    *("bind", "bind", "bind", "unbind", "unbind", "unbind", "write", "write"),
-    *("update", "back_up"),
-)
-TOIL = ("work", "finish", "finish", "look after")
-MEANWHILE = ("overtaken", "deleted", "deleted late")
-MOST_RESTS = 2
+WEAK_POINTS = {
+    ("unbind", "drop_user"): ("refused", "late", "lost", "killed before"),
+    ("bind", "create_user"): ("unbound", "unbound", "late", "lost", "killed after"),
+    ("put", "create"): ("late", "killed after", "overtaken", "deleted"),
+    ("put", "start"): ("lost", "killed after", "deleted late"),
+    ("put", "create_database"): ("refused", "killed before", "overtaken"),
+    ("delete", "remove"): ("refused", "late", "killed after"),
+    ("force", "remove"): ("refused", "late", "killed after"),
+    ("forget", "remove"): ("late",),
+    ("back_up", "commit"): ("lost", "killed after", "deleted"),
+    ("restore", "start"): ("refused", "killed after", "overtaken", "deleted"),
+    ("clone", "write_archive"): ("refused", "killed before", "killed after"),
+    ("clone", "start"): ("refused", "killed before", "overtaken"),
+    ("replenish", "check"): ("handed out", "handed out", "overtaken", "killed before"),
+}
+"""What is asked for, the call of it that hurts, and what happens there."""
+STRIKES = [(*point, how) for point, hows in WEAK_POINTS.items() for how in hows]
+THEN = ("", "work", "finish", "finish")
+THINGS = (*DOWN, *GUIDS, "a standby", "a port")
+MOODS = {
+    "calm": ("wait", "toil", "rest"),
+    "struck": ("strike", "wait", "toil", "rest"),
+    "wild": ("strike", "arm", "meddle", "wait", "toil", "rest"),
+}
+"""What happens in a history: where all may, little gets very far."""
+MOST_RESTS = 1
 """In one history: a rest takes as long as twenty other steps."""
 LATE_S = 60
 """No call is executed later than that: the longest deadline of one."""
+
+guids = st.sampled_from([GUIDS[0], *GUIDS])
+which = st.integers(0, 5)
+"""One of those that there are, whatever their number is."""
+wishes = st.tuples(st.sampled_from(WISHES), guids, which)
+DEEDS = (
+    *3 * [("strike", st.sampled_from(STRIKES), guids, which)],
+    ("arm", st.sampled_from(HOW), st.integers(1, 12), guids),
+    ("meddle", st.sampled_from(THINGS), which),
+    ("wait", st.sampled_from([5, 31, 61, 600])),
+    ("toil", st.sampled_from(TOIL)),
+    ("rest",),
+    ("nothing",),
+)
+# Each its own object: Hypothesis counts one that comes thrice once.
+deeds = st.one_of(*[st.tuples(st.just(name), *details) for name, *details in DEEDS])
+thens = st.sampled_from(THEN)
 
 
 class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stage = Stage()
-        self.faults, self.machine = self.stage.faults, self.stage.world.machine
-        self.client = Client(self.stage)
+        self.play = Play(self.stage)
+        self.client = self.play.client
+        self.trouble = Trouble(self.client)
         self.rests = 0
 
     def teardown(self) -> None:
@@ -62,150 +96,70 @@ class Histories(RuleBasedStateMachine):
         finally:
             self.stage.close()
 
-    @initialize(begun=st.sampled_from([True, True, True, False]))
-    def begin(self, begun: bool) -> None:
-        """Most of them begin where a backup is older than a binding."""
-        if not begun:
-            return
-        guid, client = GUIDS[0], self.client
-        client.put(guid)
-        drain()
-        client.poll(guid)
-        client.bind(guid, "b-1")
-        client.write(guid, "b-1")
-        client.back_up(guid)
-        self.stage.come_to_rest()
-        client.look_at_backups()
-        client.bind(guid, "b-2")
-        client.write(guid, "b-2")
+    @initialize(
+        begun=st.sampled_from([True, True, True, False]),
+        standbys=st.sampled_from([0, 0, 1]),
+        mood=st.sampled_from(["calm", "struck", "struck", "wild", "wild"]),
+    )
+    def begin(self, begun: bool, standbys: int, mood: str) -> None:
+        """Most of them begin in the middle."""
+        self.mood = mood
+        self.client.keep_standbys(standbys)
+        self.stage.replenish()
+        if begun:
+            self.play.begin(GUIDS[0])
 
-    # Few rules, each of them many things: a rule that is left out leaves out all.
+    # Hypothesis leaves rules out of a history: of one alone it cannot.
 
-    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
-    def ask(self, what: str, guid: str, name: str) -> None:
-        client = self.client
-        if what in ("bind", "unbind", "write"):
-            getattr(client, what)(guid, name)
-        elif what.endswith(" at once"):
-            getattr(client, what.removesuffix(" at once"))(guid, is_async=False)
-        else:
-            getattr(client, what)(guid)
-        client.poll(guid)
+    @rule(deed=deeds, wishes=st.lists(wishes, min_size=1, max_size=3), then=thens)
+    def go_on(
+        self, deed: tuple[Any, ...], wishes: list[tuple[str, str, int]], then: str
+    ) -> None:
+        what, *details = deed
+        if what in MOODS[self.mood]:
+            getattr(self, f"_{what}")(*details)
+        check_step(self.client)
+        for wish in wishes:
+            self.play.ask(*wish)
+            check_step(self.client)
+        if then:
+            self.play.toil(then)
 
-    @rule(what=st.sampled_from(WISHES), guid=guids, name=bindings)
-    def ask_more(self, what: str, guid: str, name: str) -> None:
-        self.ask(what, guid, name)
+    def _toil(self, what: str) -> None:
+        self.play.toil(what)
 
-    @rule(which=st.integers(0, 5))
-    def restore(self, which: int) -> None:
-        if self.client.kept:
-            kept = self.client.kept[which % len(self.client.kept)]
-            self.client.restore(kept.guid, kept)
-
-    @rule(what=st.sampled_from(TOIL))
-    def toil(self, what: str) -> None:
-        if what == "look after":
-            self.stage.look_after()
-        elif what == "work":
-            self.stage.work()
-        else:
-            while self.stage.work() is not None:
-                self.client.look_at_backups()
-        self.client.look_at_backups()
-        for guid in GUIDS:
-            self.client.poll(guid)
-            self.client.poll_change(guid)
-
-    @rule(seconds=st.sampled_from([5, 31, 61, 600]))
-    def wait(self, seconds: int) -> None:
+    def _wait(self, seconds: int) -> None:
         if seconds > 5 and Operation.objects.unfinished().exists():
             self.client.has_trouble = True
         if seconds >= LATE_S:
-            self.deliver()
+            self.trouble.deliver()
         pass_time(seconds)
 
-    # What goes wrong.
+    def _rest(self) -> None:
+        if self.rests < MOST_RESTS:
+            self.rests += 1
+            settle(self.client)
 
-    @rule(kind=st.sampled_from(KINDS), nth=st.integers(1, 12))
-    def arm(self, kind: str, nth: int) -> None:
-        self.client.has_trouble = True
-        arm(self.faults, kind, nth)
+    def _arm(self, how: str, nth: int, guid: str) -> None:
+        self.trouble.arm(how, nth, guid)
 
-    @rule(guid=guids, nth=st.integers(1, 12), how=st.sampled_from(MEANWHILE))
-    def interrupt(self, guid: str, nth: int, how: str) -> None:
-        """A worker sleeps at a call; meanwhile another one, or a platform, acts.
+    def _meddle(self, what: str, which: int) -> None:
+        self.trouble.meddle(what, which)
 
-        F12, F24.
-        """
-        self.client.has_trouble = True
-
-        def act() -> None:
-            if how == "overtaken":
-                expire_leases()
-            else:
-                self.client.delete(guid)
-            if how != "deleted late":
-                self.stage.work("another-worker")
-
-        self.faults.on(None, act, nth=nth, moment=AFTER)
-
-    def deliver(self) -> None:
-        if self.faults.late:
-            self._disturb_all()
-            self.client.has_echoes = True
-            self.faults.deliver()
-
-    @rule(what=st.sampled_from(["host", "engine", "image"]), is_down=st.booleans())
-    def take_down(self, what: str, is_down: bool) -> None:
-        """An image that is down does not take in what a restore gives it (F102)."""
-        self.client.has_trouble = self.client.has_trouble or is_down
-        if what == "host":
-            self.machine.is_down = is_down
-        elif what == "engine":
-            self.stage.world.engine.is_down = is_down
+    def _strike(self, point: tuple[str, str, str], guid: str, which: int) -> None:
+        """Trouble where it hurts, and at once what meets it."""
+        what, call, how = point
+        self.play.prepare(what, guid)
+        check_step(self.client)
+        self.trouble.arm(how, 1, guid, call)
+        if what == "replenish":
+            self.play.toil("more")
         else:
-            self.machine.deaf_images = {IMAGE} if is_down else set()
-
-    @rule(guid=guids, state=st.sampled_from(["exited", "paused", ""]))
-    def meddle(self, guid: str, state: str) -> None:
-        """Somebody stops, pauses or removes a container by hand (F49, F50)."""
-        told = self.client.told[guid]
-        if not told.is_steady:
-            return
-        self.client.has_trouble = told.is_disturbed = True
-        container = self.stage.world.container_of(self.stage.live(guid))
-        if state:
-            container.state = state
-        else:
-            told.is_lost = True
-            del self.machine.containers[container.spec.name]
-
-    @rule(number=st.integers(20000, 20003))
-    def meet_a_stranger(self, number: int) -> None:
-        """Another program takes a port, or gives it back (F54)."""
-        self.client.has_trouble = True
-        address = (self.stage.host.publish_address, number)
-        self.machine.strangers ^= {address}
-        lease = PortLease.objects.filter(number=number, container__isnull=False).first()
-        if lease is not None and address in self.machine.strangers:
-            self._free(number)
-
-    def _free(self, number: int) -> None:
-        """Two programs do not listen on one port: it was down before."""
-        for container in self.machine.running():
-            if container.spec.publish_port == number:
-                self.machine.strangers -= {container.address}
-
-    @precondition(lambda self: self.rests < MOST_RESTS)
-    @rule()
-    def come_to_rest(self) -> None:
-        self.rests += 1
-        settle(self.client)
+            self.play.ask(what, guid, which)
+            self.play.toil("work")
+        if what == "forget":
+            self.trouble.meddle("host", 0)
 
     @invariant()
     def holds(self) -> None:
         check_step(self.client)
-
-    def _disturb_all(self) -> None:
-        for told in self.client.told.values():
-            told.is_disturbed = True

@@ -22,6 +22,7 @@ from instances.operations.expire import expire_overdue
 from instances.operations.proof import prove_next
 from instances.operations.reconcile import reconcile
 from instances.operations.retention import sweep
+from instances.operations.standby import Standbys
 from tests.fakes import WORKER, Refused, make_plan
 from tests.osbapi.base import Platform
 from tests.stateful.passing import no_waiting, pass_time
@@ -91,6 +92,13 @@ class Stage(Platform, _Stack):
             with self.faults.burial():
                 chore()
 
+    def replenish(self) -> None:
+        """What a worker does for standbys, until none is missing."""
+        standbys = Standbys()
+        with self.faults.burial():
+            while standbys.replenish():
+                pass
+
     def _reconcile(self) -> None:
         host = DockerHost.objects.get(pk=self.host.pk)
         try:
@@ -103,6 +111,7 @@ class Stage(Platform, _Stack):
             pass_time(61)
             self._reconcile()
             self._drain()
+            self.replenish()
             while prove_next():
                 pass
             self._reconcile()

@@ -43,6 +43,16 @@ class Instance:
     is_updated: bool = False
     """Whether the first wish may have been another one than the plan of today."""
     incarnation: int = 0
+    begun_with: "Kept | None" = None
+    """The backup that it was asked to begin with."""
+    is_forced: bool = False
+    """An operator deletes it, whether or not its host answers."""
+
+    def begin(self, kept: "Kept | None") -> None:
+        """It is asked for, with a backup's rows or with none."""
+        self.begun_with = kept
+        if kept is not None:
+            self.rows = (kept.least, kept.least if kept.most is None else kept.most)
 
     @property
     def is_steady(self) -> bool:
@@ -56,7 +66,9 @@ class Instance:
     def end(self) -> list[dict[str, Any]]:
         """It is gone; return the credentials that must never work again."""
         known = [row.credentials for row in self.bindings.values() if row.credentials]
-        self.__init__(incarnation=self.incarnation + 1)  # type: ignore[misc]
+        self.__init__(  # type: ignore[misc]
+            incarnation=self.incarnation + 1, begun_with=self.begun_with
+        )
         return known
 
 
