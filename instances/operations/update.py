@@ -65,8 +65,7 @@ def accept(
     maintenance_version, or as_planned, means: with the image and the limits that the
     plan has now. A repeat of the update that is under way gets its operation. Raise
     NotFound, InvalidRequest, UpdateNotSupported, MaintenanceInfoConflict, NoCapacity,
-    ConcurrencyError, and AsyncRequired for another image, or a backup before it, with
-    an owner, who would wait for it.
+    ConcurrencyError, AsyncRequired if an owner would wait for a swap or a backup.
     """
     with transaction.atomic():
         instance = ServiceInstance.objects.get_live(guid)
@@ -272,7 +271,7 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
 def _clean_up(work: Work) -> None:
     """After a late attempt: make the containers what the rows say by now."""
     operation = work.operation
-    if work.is_late:  # Another one has undone all itself.
+    if work.is_late:  # Any other one has undone all itself.
         succession.settle(operation, swap.OwnData())
     # The settings are of whoever works on it now.
     if work.is_late and not succession.is_busy(operation.instance):
