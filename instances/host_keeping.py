@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from instances import errors
 from instances.crew import Crew, Job
-from instances.models import DockerHost, Evidence, Operation
+from instances.models import DockerHost, Evidence, Operation, Tombstone
 from instances.operations import drain, host_disk, hosts, rotate_secret
 from instances.operations.disk import measure
 from instances.operations.expire import expire_overdue
@@ -139,6 +139,7 @@ class HostKeeping:
         if time.monotonic() >= self._thin_at:
             self._thin_at = time.monotonic() + THIN_INTERVAL_S
             thin()
+            Tombstone.objects.prune()
         due = Q(sample_after__isnull=True) | Q(sample_after__lte=Now())
         after = {"sample_after": Now() + SAMPLE_INTERVAL}
         self._begin("sample", due, after, self._sample_one)

@@ -28,6 +28,7 @@ from instances.operations.broker_parameters import wishes
 from instances.operations.catalog import check_plan
 from instances.operations.execution import run_now, web_owner
 from osbapi import responses, serializers
+from osbapi.age import asked_at
 from osbapi.authentication import PlatformAuthentication
 from osbapi.errors import handle
 from osbapi.identity import actor, api_host, request_identity
@@ -114,6 +115,7 @@ class Instance(PlatformView):
             api_host=api_host(request),
             owner="" if is_async else web_owner(),
             adopter=web_owner(),
+            asked_at=asked_at(request),
             **wish,
         )
         if is_new and operation.owner:
@@ -163,7 +165,7 @@ class Instance(PlatformView):
     def delete(self, request: Request, instance_id: str) -> Response:
         is_async = serializers.accepts_incomplete(request.query_params)
         query = serializers.read(serializers.DeletionQuery, request.query_params)
-        instance = ServiceInstance.objects.find_live(instance_id)
+        instance = deprovision.find_or_bury(instance_id, query["plan_id"])
         if instance is None:
             raise errors.Gone("This service instance does not exist any more.")
         check_plan(
@@ -222,6 +224,7 @@ class Binding(PlatformView):
             predecessor_guid=wish.pop("predecessor_binding_id", None) or "",
             actor=actor(request),
             owner=web_owner(),
+            asked_at=asked_at(request),
             **wish,
         )
         if operation is not None:

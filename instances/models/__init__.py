@@ -21,6 +21,7 @@ from instances.models.sample import ContainerSample, HostSample
 from instances.models.service_binding import ServiceBinding
 from instances.models.service_instance import ServiceInstance
 from instances.models.service_offering import ServiceOffering, ServicePlan
+from instances.models.tombstone import Tombstone
 
 __all__ = [
     "WORKER",
@@ -50,5 +51,6 @@ __all__ = [
     "ServiceInstance",
     "ServiceOffering",
     "ServicePlan",
+    "Tombstone",
     "Worker",
 ]

@@ -1,7 +1,8 @@
 """How operations are looked up: by nearly every request, so each is compiled once."""
 
 import uuid
-from typing import Self, TypeVar
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
 from django.apps import apps
 from django.db import models
@@ -32,6 +33,10 @@ class OperationLookups(models.QuerySet[M]):
     def excluding(self, instance: ServiceInstance) -> bool:
         """Whether an exclusive operation on the instance is unfinished."""
         return bool(_EXCLUDING.tuples(instance=instance.pk))
+
+    def asked_since(self, at: datetime, kind: str, **of: Any) -> Self:
+        """Those of the kind, of that instance or binding, that were recorded later."""
+        return self.filter(kind=kind, created_at__gt=at, **of).order_by()
 
     def find_under_way(self, binding: ServiceBinding) -> M | None:
         """It, locked: an operation's row comes before its instance's."""

@@ -58,6 +58,12 @@ class ServiceOffering(models.Model):
         return self.plans.filter(instances__isnull=False).exists()
 
 
+class ServicePlanQuerySet(models.QuerySet["ServicePlan"]):
+    def lock(self, pk: str) -> None:
+        """Until the transaction ends, no instance of it is recorded by others."""
+        list(self.select_for_update().filter(pk=pk).values_list("pk"))
+
+
 class ServicePlan(BackupPolicy):
     """What an instance of the offering gets: image, limits, price."""
 
@@ -148,6 +154,8 @@ class ServicePlan(BackupPolicy):
         help_text="The platform waits this long; the broker gives up a minute earlier.",
     )
     active = models.BooleanField(default=True)
+
+    objects = ServicePlanQuerySet.as_manager()
 
     class Meta:
         ordering = ["offering__name", "name"]

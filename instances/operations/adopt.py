@@ -33,7 +33,7 @@ from instances.models import (
 )
 from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
-from instances.operations import hosts, restore, strangers, swap
+from instances.operations import hosts, restore, strangers, succession, swap
 from instances.operations.work import Verb, Work
 
 _DATABASE = re.compile(r"d[0-9a-f]{24}")
@@ -153,11 +153,11 @@ def _perform(work: Work) -> None:
 def _succeed(work: Work) -> None:
     operation, instance = work.operation, work.operation.instance
     assert instance.container is not None
-    successor = swap.decided(instance.container)
-    assert successor is not None
     state = ServiceInstance.State
     with work.succeeding():
-        swap.finish(instance, successor)
+        successor = succession.decided(instance.container)
+        assert successor is not None
+        succession.finish(instance, successor)
         if operation.request["former"]:
             Container.objects.get(pk=operation.request["former"]).retire()
         else:
@@ -169,7 +169,7 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
     instance = work.operation.instance
     stranger = instance.container
     assert stranger is not None
-    if swap.decided(stranger):
+    if succession.is_decided(work, stranger, FromStranger(), error):
         return _succeed(work)
     successors = list(stranger.successors.select_related("host"))
     with work.failing(error):
@@ -185,7 +185,7 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
 def _forget(operation: Operation, stranger: Container) -> None:
     """Undo what accept() wrote, in a transaction of the caller's."""
     instance, former = operation.instance, operation.request["former"]
-    swap.put_back(stranger)
+    succession.put_back(stranger)
     stranger.successors.update(succeeds=None)
     lease = PortLease.objects.filter(container=stranger)
     if former:

@@ -1,5 +1,6 @@
 """Bind: a database user for an app."""
 
+from datetime import datetime
 from typing import Any
 
 from instances import errors
@@ -12,6 +13,7 @@ from instances.models import (
     Operation,
     ServiceBinding,
     ServiceInstance,
+    Tombstone,
 )
 from instances.models.service_binding import MADE, app_name_in, binding_key
 from instances.operations import disk, hosts
@@ -36,12 +38,14 @@ def accept(
     actor: Actor,
     owner: str,
     predecessor_guid: str = "",
+    asked_at: datetime | None = None,
 ) -> tuple[ServiceBinding, Operation | None]:
     """Record the wish, claimed by the owner for running it at once.
 
     Return the binding, and its operation unless the same binding exists already.
     Waits a little for what excludes it. Raise NotFound, InvalidRequest, Conflict
-    if the id is in use with other attributes, ConcurrencyError.
+    if the id is in use with other attributes, or has been deleted since the wish was
+    asked_at, ConcurrencyError.
     """
     wish = ServiceBinding(
         guid=guid,
@@ -73,9 +77,23 @@ def accept(
         )
         if existing is not None:
             return _repeat(existing, wish), None
+        _refuse_late(instance, guid, asked_at)
         return wish, _record(instance, wish, actor, owner)
 
     return until_free(attempt)
+
+
+def _refuse_late(
+    instance: ServiceInstance, guid: str, asked_at: datetime | None
+) -> None:
+    """Raise Conflict if it was deleted meanwhile (FAILURES F5, F72)."""
+    Tombstone.objects.refuse_late(instance.guid, guid, asked_at=asked_at)
+    since = asked_at and Operation.objects.asked_since(
+        asked_at, Kind.UNBIND, instance=instance, binding__guid=guid
+    )
+    # To the letter, as not every database compares.
+    if since and guid in since.values_list("binding__guid", flat=True):
+        raise errors.Conflict("This service binding was deleted meanwhile.")
 
 
 def _record(

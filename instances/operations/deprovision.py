@@ -16,6 +16,8 @@ from instances.models import (
     Operation,
     ServiceBinding,
     ServiceInstance,
+    ServicePlan,
+    Tombstone,
 )
 from instances.models.backup import Trigger
 from instances.operations import back_up, hosts, levels
@@ -26,6 +28,23 @@ logger = logging.getLogger(__name__)
 
 FINAL_BACKUP_TRIES = 4
 """Then the database goes without one: its deletion has been asked for."""
+
+
+@transactions.repeated
+def find_or_bury(guid: str, plan_id: str) -> ServiceInstance | None:
+    """The live one; what never was leaves a tombstone (FAILURES F5).
+
+    Behind the lock that a provision of the plan takes: it comes first and is seen, or
+    comes later and sees the tombstone. One of another plan is not what is deleted.
+    """
+    if ServiceInstance.objects.find_last(guid) is not None:
+        return ServiceInstance.objects.find_live(guid)
+    with transaction.atomic():
+        ServicePlan.objects.lock(plan_id)
+        instance = ServiceInstance.objects.find_live(guid)
+        if instance is None:
+            Tombstone.objects.bury(guid)
+        return instance
 
 
 @transactions.repeated

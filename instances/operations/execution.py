@@ -82,6 +82,7 @@ def run(
         except errors.LeaseLost:
             logger.warning("operation=%s was taken away; cleaning up", operation.pk)
             operation.refresh_from_db()
+            work.is_late = True
             _clean_up(verb, work)
         except errors.Interrupted:
             Operation.objects.release(operation.owner)
@@ -158,7 +159,12 @@ def _settle(verb: Verb, work: Work, error: errors.BrokerError) -> None:
 
 
 def _give_up(verb: Verb, work: Work, error: errors.BrokerError) -> None:
-    verb.give_up(work, error)
+    try:
+        verb.give_up(work, error)
+    except errors.HostUnreachable as trouble:
+        # Nobody can tell yet what there is to go back to.
+        _log_failure(work.operation, trouble)
+        return work.operation.retry_later(error, delay_s=LONGEST_DELAY_S)
     _clean_up(verb, work)
 
 

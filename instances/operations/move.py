@@ -30,6 +30,7 @@ from instances.models.container import MADE_WITH
 from instances.models.disk import HELD_TO
 from instances.operations import (
     back_up,
+    copying,
     disk,
     host_disk,
     hosts,
@@ -37,6 +38,7 @@ from instances.operations import (
     proof,
     readdress,
     restore,
+    succession,
     swap,
 )
 from instances.operations.work import Verb, Work
@@ -139,7 +141,6 @@ class Elsewhere:
             self._mark(work, former)
             with work.fenced():
                 former.move(Container.State.KEPT, only_from=(Container.State.IN_USE,))
-        swap.stop(work, former)
         swap.copy(work, former, successor)
 
     def _mark(self, work: Work, former: Container) -> None:
@@ -152,6 +153,7 @@ class Elsewhere:
         operation.write(request={**operation.request, "counts": counts})
 
     def check(self, work: Work, successor: Container) -> None:
+        _refuse_running(successor)
         work.step("looking for the data")
         instance, witness = work.operation.instance, work.operation.pk.hex
         engine, endpoint = get_engine(successor.engine), hosts.endpoint(successor)
@@ -164,6 +166,20 @@ class Elsewhere:
         engine, endpoint = get_engine(container.engine), hosts.endpoint(container)
         database = operation.instance.database
         engine.remove_witness(endpoint, database, operation.pk.hex)
+
+
+def _refuse_running(successor: Container) -> None:
+    """No port keeps the old one down, which apps with the old address write into."""
+    former = successor.succeeds
+    assert former is not None
+    try:
+        status = hosts.connect(former.host).find(former.name)
+    except errors.HostUnreachable:
+        return  # It may never come back; its data is here.
+    if status is not None and status.is_running:
+        raise errors.ContainerFailed(
+            detail=f"{former} was started after its data had been copied"
+        )
 
 
 def _wait_for_binds(work: Work) -> None:
@@ -210,7 +226,7 @@ def _bring_image(work: Work, former: Container, successor: Container) -> None:
 
     def report(text: str) -> None:
         nonlocal said_at
-        if time.monotonic() - said_at > swap.REPORT_S:
+        if time.monotonic() - said_at > copying.REPORT_S:
             said_at = time.monotonic()
             work.step(text)
 
@@ -230,16 +246,17 @@ def _perform(work: Work) -> None:
 def _succeed(work: Work) -> None:
     instance = work.operation.instance
     former = instance.container
-    successor = former and swap.decided(former)
-    assert former is not None and successor is not None
+    assert former is not None
     with work.succeeding():
-        swap.finish(instance, successor)
+        successor = succession.decided(former)
+        assert successor is not None
+        succession.finish(instance, successor)
         readdress.readdress(instance, former, successor)
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     container = work.operation.instance.container
-    if container is not None and swap.decided(container):
+    if container is not None and succession.decided(container):
         return _succeed(work)
     with work.failing(error):
         back_up.abandon(work.operation, error.detail or str(error))
@@ -248,18 +265,12 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
             for successor in container.current_successors():
                 successor.retire()
                 successor.host.reconcile_soon()
-            swap.put_back(container)
+            succession.put_back(container)
 
 
 def _clean_up(work: Work) -> None:
     back_up.clean_up(work)
-    busy = Operation.objects.unfinished().filter(
-        exclusive_instance=work.operation.instance_id
-    )
-    # Another attempt may have stopped the old one just now: starting that would let
-    # apps write into what has been copied already.
-    if not busy.exists():
-        swap.settle(work.operation, Elsewhere())
+    succession.settle(work.operation, Elsewhere())
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

@@ -1,5 +1,6 @@
 """Provision: from a platform's wish to a database that accepts a login."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,6 +15,7 @@ from instances.models import (
     Operation,
     ServiceInstance,
     ServicePlan,
+    Tombstone,
 )
 from instances.operations import beginning, evidence, hosts
 from instances.operations.broker_parameters import engines_own, schema_of
@@ -42,6 +44,7 @@ def accept(
     owner: str = "",
     adopter: str = "",
     is_operator: bool = False,
+    asked_at: datetime | None = None,
 ) -> tuple[Operation, bool]:
     """Record the wish; with an owner, claimed for running it at once.
 
@@ -51,9 +54,10 @@ def accept(
 
     Return the operation and whether this call has created it: a repeat of the
     same wish gets the first one's. Raise InvalidRequest, NoCapacity, Conflict if
-    the id is in use with other attributes, ConcurrencyError if it is being deleted,
-    MaintenanceInfoConflict if the platform knows another version of the plan,
-    AsyncRequired for one that begins with a backup, and an owner who would wait.
+    the id is in use with other attributes, or has been deleted since the wish was
+    asked_at, ConcurrencyError if it is being deleted, MaintenanceInfoConflict if the
+    platform knows another version of the plan, AsyncRequired for one that begins with
+    a backup, and an owner who would wait.
     """
     plan = get_plan(offering_id, plan_id)
     wish = ServiceInstance.new(
@@ -76,7 +80,9 @@ def accept(
             adopter = ""
         _admit(plan, maintenance_version)
         try:
-            return _record(wish, actor, owner=owner, adopter=adopter), True
+            with transaction.atomic():
+                _refuse_late(wish, asked_at)
+                return _record(wish, actor, owner=owner, adopter=adopter), True
         except IntegrityError:
             # The same request, delivered twice at once: the other one has won.
             existing = ServiceInstance.objects.find_live(guid)
@@ -91,13 +97,22 @@ def _admit(plan: ServicePlan, maintenance_version: str) -> None:
     placement.check_capacity(plan)
 
 
-@transaction.atomic
+def _refuse_late(wish: ServiceInstance, asked_at: datetime | None) -> None:
+    """Raise Conflict if it was deleted meanwhile (FAILURES F5)."""
+    ServicePlan.objects.lock(wish.plan_id)
+    Tombstone.objects.refuse_late(wish.guid, asked_at=asked_at)
+    since = asked_at and Operation.objects.asked_since(
+        asked_at, Kind.DEPROVISION, instance__key=wish.key
+    )
+    if since and since.exists():
+        raise errors.Conflict("This service instance was deleted meanwhile.")
+
+
 def _record(
     wish: ServiceInstance, actor: Actor, *, owner: str, adopter: str
 ) -> Operation:
     """All rows or none: a standby container is claimed with the instance."""
     plan = wish.plan
-    list(ServicePlan.objects.select_for_update().filter(pk=plan.pk).values_list("pk"))
     check_total()
     check_limits(plan, wish.organization_guid)
     if adopter:

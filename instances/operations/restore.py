@@ -27,10 +27,12 @@ from instances.models.disk import HELD_TO
 from instances.operations import (
     back_up,
     backup_places,
+    copying,
     disk,
     host_disk,
     hosts,
     proof,
+    succession,
     swap,
 )
 from instances.operations.bind import user_of
@@ -107,6 +109,7 @@ class FromBackup:
 
     def fill(self, work: Work, former: Container, successor: Container) -> None:
         fill(work, self._backup, successor)
+        swap.stop(work, former)
 
     def check(self, work: Work, successor: Container) -> None:
         work.step("looking for the data")
@@ -129,7 +132,7 @@ def fill(work: Work, backup: Backup, successor: Container) -> None:
     source = backup_places.holder(backup, near=successor.host)
     with proof.scratch(backup, source) as container:
         hosts.connect(source).create(hosts.unreachable_spec(container))
-        swap.copy(work, container, successor, container.prolong)
+        copying.copy(work, container, successor, container.prolong)
 
 
 def find_witness(backup: Backup, container: Container) -> None:
@@ -159,39 +162,41 @@ def _perform(work: Work) -> None:
     instance = work.operation.instance
     container = instance.container
     assert container is not None
-    backup = Backup.objects.select_related("host").get(
-        pk=work.operation.request["backup"]
-    )
     back_up.take_all(work, container)
     made_with: dict[str, Any] = {
         name: getattr(container, name) for name in (*MADE_WITH, *HELD_TO)
     }
-    swap.swap(work, container, made_with, FromBackup(backup))
+    swap.swap(work, container, made_with, _source(work))
     _succeed(work)
+
+
+def _source(work: Work) -> FromBackup:
+    rows = Backup.objects.select_related("host")
+    return FromBackup(rows.get(pk=work.operation.request["backup"]))
 
 
 def _succeed(work: Work) -> None:
     instance = work.operation.instance
     assert instance.container is not None
-    successor = swap.decided(instance.container)
-    assert successor is not None
     with work.succeeding():
-        swap.finish(instance, successor)
+        successor = succession.decided(instance.container)
+        assert successor is not None
+        succession.finish(instance, successor)
 
 
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     container = work.operation.instance.container
-    if container is not None and swap.decided(container):
+    if succession.is_decided(work, container, _source(work), error):
         return _succeed(work)
     with work.failing(error):
         back_up.abandon(work.operation, error.detail or str(error))
         if container is not None:
-            swap.put_back(container)
+            succession.put_back(container)
 
 
 def _clean_up(work: Work) -> None:
     back_up.clean_up(work)
-    swap.settle(work.operation)
+    succession.settle(work.operation, swap.OwnData())
 
 
 VERB = Verb(perform=_perform, give_up=_give_up, clean_up=_clean_up, max_attempts=4)

@@ -1,8 +1,9 @@
 """Unbind: end a database user and its sessions, for good."""
 
+from django.db import transaction
 from django.db.models.functions import Now
 
-from instances import errors
+from instances import errors, transactions
 from instances.engines import find_configurable, get_engine
 from instances.models import (
     Actor,
@@ -12,6 +13,7 @@ from instances.models import (
     Operation,
     ServiceBinding,
     ServiceInstance,
+    Tombstone,
 )
 from instances.operations import hosts
 from instances.operations.catalog import check_plan
@@ -68,7 +70,30 @@ def accept(
                 step=step_of(instance.plan.offering.engine),
             )
 
+    try:
+        return until_free(attempt)
+    except errors.Gone:
+        if not _has_appeared(instance_guid, guid):
+            raise
+    # A bind was just being recorded.
     return until_free(attempt)
+
+
+@transactions.repeated
+def _has_appeared(instance_guid: str, guid: str) -> bool:
+    """Look again, behind a bind's lock; what never was leaves a tombstone."""
+    with transaction.atomic():
+        instance = ServiceInstance.objects.find_live(instance_guid)
+        if instance is not None:
+            ServiceInstance.objects.select_for_update().get(pk=instance.pk)
+            if ServiceBinding.objects.find_live(instance, guid) is not None:
+                return True
+            # To the letter, as not every database compares.
+            alike = instance.bindings.filter(guid=guid)
+            if guid in alike.values_list("guid", flat=True):
+                return False
+        Tombstone.objects.bury(instance_guid, guid)
+        return False
 
 
 def _read(instance_guid: str, guid: str) -> tuple[ServiceInstance, ServiceBinding]:

@@ -27,6 +27,7 @@ from instances.operations import (
     hosts,
     hot_backup,
     parameters,
+    succession,
     swap,
 )
 from instances.operations.broker_parameters import engines_own
@@ -64,8 +65,7 @@ def accept(
     maintenance_version, or as_planned, means: with the image and the limits that the
     plan has now. A repeat of the update that is under way gets its operation. Raise
     NotFound, InvalidRequest, UpdateNotSupported, MaintenanceInfoConflict, NoCapacity,
-    ConcurrencyError, and AsyncRequired for another image, or a backup before it, with
-    an owner, who would wait for it.
+    ConcurrencyError, AsyncRequired if an owner would wait for a swap or a backup.
     """
     with transaction.atomic():
         instance = ServiceInstance.objects.get_live(guid)
@@ -234,10 +234,10 @@ def _perform(work: Work) -> None:
 
 def _succeed(work: Work, plan: ServicePlan) -> None:
     instance, request = work.operation.instance, work.operation.request
-    successor = instance.container and swap.decided(instance.container)
+    successor = instance.container and succession.decided(instance.container)
     with work.succeeding():
         if successor is not None:
-            swap.finish(instance, successor)
+            succession.finish(instance, successor)
         if request["as_planned"]:
             instance.maintenance_version = plan.maintenance_version
         instance.plan, instance.parameters = plan, request["parameters"]
@@ -247,16 +247,16 @@ def _succeed(work: Work, plan: ServicePlan) -> None:
 def _give_up(work: Work, error: errors.BrokerError) -> None:
     """Back to what was: an update happens wholly or not at all (OSB-CHECKLIST 106)."""
     operation, container = work.operation, work.operation.instance.container
-    if container is not None and swap.decided(container):
-        plan = ServicePlan.objects.get(pk=operation.request["plan_id"])
-        return _succeed(work, plan)
+    if succession.is_decided(work, container, swap.OwnData(), error):
+        return _succeed(work, ServicePlan.objects.get(pk=operation.request["plan_id"]))
     with work.fenced():
         if container is not None:
             former = operation.request["former_limits"]
             Container.objects.filter(pk=container.pk).update(**former)
-            swap.put_back(container)
+            succession.put_back(container)
     # While it still is unfinished: after a crash in between, it is tried again.
     try:
+        succession.settle(operation, swap.OwnData(), check=work.check)
         _undo(operation, with_settings=True, check=work.check)
     except errors.Stopped:
         raise
@@ -270,18 +270,19 @@ def _give_up(work: Work, error: errors.BrokerError) -> None:
 
 def _clean_up(work: Work) -> None:
     """After a late attempt: make the containers what the rows say by now."""
-    if work.operation.state == Operation.State.FAILED:
-        return
-    operation = Operation.objects.get(pk=work.operation.pk)
-    has_failed = operation.state == Operation.State.FAILED
-    _undo(operation, with_settings=has_failed, check=lambda: None)
+    operation = work.operation
+    if work.is_late:  # Any other one has undone all itself.
+        succession.settle(operation, swap.OwnData())
+    # The settings are of whoever works on it now.
+    if work.is_late and not succession.is_busy(operation.instance):
+        has_failed = operation.state == Operation.State.FAILED
+        _undo(operation, with_settings=has_failed, check=lambda: None)
 
 
 def _undo(
     operation: Operation, *, with_settings: bool, check: Callable[[], None]
 ) -> None:
-    """Make the containers what they are without this update. Raise BrokerError."""
-    swap.settle(operation)
+    """Make the database what it is without this update. Raise BrokerError."""
     instance = ServiceInstance.objects.get(pk=operation.instance_id)
     container = instance.container
     if container is None or container.state != Container.State.IN_USE:

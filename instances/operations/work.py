@@ -27,6 +27,8 @@ class Work:
         self.operation = operation
         self._is_stopping = is_stopping
         self._is_given_up = False
+        self.is_late = False
+        """Whether another owner has it, or its end came from somebody else."""
 
     def step(self, text: str) -> None:
         """Say what comes next, if this attempt still may."""

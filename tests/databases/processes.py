@@ -32,6 +32,11 @@ def in_processes(count: int, work: Callable[[Any], Any], *given: Any) -> list[An
         return pool.map(_run, jobs, chunksize=1)
 
 
+def meet() -> None:
+    """Wait until all of them are here."""
+    _gate.wait(PATIENCE_S)
+
+
 def _enter(gate: Any) -> None:
     global _gate
     _gate = gate
@@ -39,7 +44,7 @@ def _enter(gate: Any) -> None:
 
 def _run(job: tuple[Any, ...]) -> Any:
     work, *given = job
-    _gate.wait(PATIENCE_S)
+    meet()
     try:
         return work(*given)
     finally:

@@ -29,6 +29,7 @@ from instances.models import (
     OperatorIdentity,
     PlatformLookup,
     ServiceBinding,
+    Tombstone,
     Worker,
 )
 from tests.fakes import make_host, make_plan
@@ -89,6 +90,7 @@ class EveryRow(Wishes):
         Broker.this()
         PlatformLookup.this()
         LoginAttempt.objects.begin("somebody", "10.0.0.1")
+        Tombstone.objects.bury("unknown")
         run = BulkRun.objects.create(action=BulkRun.Action.RESTART)
         BulkItem.objects.create(run=run, instance=instance, position=1)
         Evidence.objects.create(operation=operation, text="exit code: 3")

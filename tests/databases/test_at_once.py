@@ -7,15 +7,27 @@ import pytest
 from django.db import transaction
 from django.test import TransactionTestCase
 
-from instances.models import Container, DockerHost, Kind, Operation, PortLease
+from instances import errors
+from instances.models import (
+    Container,
+    DockerHost,
+    Kind,
+    Operation,
+    PortLease,
+    ServiceInstance,
+    Tombstone,
+)
+from instances.operations import deprovision
 from instances.transactions import repeated
-from tests.databases.processes import in_processes
+from tests.databases.processes import in_processes, meet
 from tests.fakes import make_host, make_plan
 from tests.instances.base import ACTOR, Wishes
 
 pytestmark = pytest.mark.timeout(600)
 RESERVERS, EACH = 8, 200
 CLAIMERS, OPERATIONS = 4, 1000
+PAIRS = 200
+LONGEST_CREATION_S = 0.04
 
 
 @repeated
@@ -39,6 +51,34 @@ def claim_until_none(number: int) -> list[str]:
         if operation is not None:
             claimed.append(operation.pk.hex)
     return claimed
+
+
+def create(guids: list[str]) -> list[bool]:
+    """Whether each was served."""
+    served = []
+    for guid in guids:
+        meet()
+        try:
+            Wishes().accept_provision(guid)
+            served.append(True)
+        except errors.Conflict:
+            served.append(False)
+    return served
+
+
+def delete(guids: list[str], plan_id: str) -> list[bool]:
+    """Whether each was there."""
+    found = []
+    for number, guid in enumerate(guids):
+        meet()
+        # From before the creation has begun until after it has ended.
+        time.sleep(number / len(guids) * LONGEST_CREATION_S)
+        found.append(deprovision.find_or_bury(guid, plan_id) is not None)
+    return found
+
+
+def create_or_delete(number: int, guids: list[str], plan_id: str) -> list[bool]:
+    return delete(guids, plan_id) if number else create(guids)
 
 
 class AtOnceTest(Wishes, TransactionTestCase):
@@ -79,3 +119,12 @@ class AtOnceTest(Wishes, TransactionTestCase):
         attempts = Operation.objects.filter(state="running").values_list("attempts")
         assert Counter(attempts) == {(1,): OPERATIONS}
         assert all(parts), "every process has had some"
+
+    def test_a_creation_and_its_deletion_see_each_other(self):
+        """F5, I10: what is not there for the one is refused to the other."""
+        guids = [f"i-{number}" for number in range(PAIRS)]
+        served, found = in_processes(2, create_or_delete, guids, self.plan.pk)
+        assert served == found
+        print(f"{sum(served)} of {PAIRS} were created first")
+        assert ServiceInstance.objects.count() == sum(served)
+        assert Tombstone.objects.count() == PAIRS - sum(served)

@@ -7,7 +7,7 @@ from unittest import mock
 from django.db.models.functions import Now
 
 from instances.models import Operation, PortLease, ServiceInstance, ServicePlan
-from instances.operations import hosts, swap
+from instances.operations import hosts, succession
 from instances.operations.execution import run
 from tests.fakes import OFFERING_ID, check_invariants, drain, expire_leases, make_plan
 from tests.osbapi.base import BODY, IDS, PlatformTestCase
@@ -206,7 +206,7 @@ class UpdateDutyTest(InstanceTestCase):
     def test_one_that_breaks_off_changes_nothing_of_it(self):
         """OSB-CHECKLIST 7, 106: all or nothing, with a 5xx too."""
         self.world.engine.is_down = True
-        self.enterContext(mock.patch.object(swap, "SETTLE_LIMIT_S", 0.1))
+        self.enterContext(mock.patch.object(succession, "SETTLE_LIMIT_S", 0.1))
         wish = {"plan_id": LARGE, "parameters": {"max_connections": 30}}
         assert self.patch(is_async=False, **wish).status_code >= 500
         self.world.engine.is_down = False

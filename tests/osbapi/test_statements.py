@@ -61,7 +61,7 @@ class StatementsTest(Platform, TransactionTestCase):
 
     def test_a_bind(self):
         """The wish and its outcome: two commits, whatever they hold."""
-        with self.costs(statements=9, commits=2):
+        with self.costs(statements=10, commits=2):
             assert self.bind().status_code == 201
 
     def test_the_same_bind_again(self):
@@ -75,11 +75,11 @@ class StatementsTest(Platform, TransactionTestCase):
             assert self.unbind().status_code == 200
 
     def test_a_provision(self):
-        with self.costs(statements=11, commits=1):
+        with self.costs(statements=12, commits=1):
             assert self.put("i-2").status_code == 202
 
     def test_a_second_host_costs_a_bind_nothing(self):
         make_host("two")
         drain()
-        with self.costs(statements=9, commits=2):
+        with self.costs(statements=10, commits=2):
             self.bind()

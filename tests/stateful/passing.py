@@ -16,7 +16,7 @@ from django.db.models.sql import UpdateQuery
 
 from instances.models import Container
 
-WAITING = ("starting", "back_up", "proof", "swap", "waiting")
+WAITING = ("starting", "back_up", "proof", "copying", "waiting")
 """Modules of operations that sleep until something has happened."""
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from instances import errors
 from instances.models import Operation
-from instances.operations import swap, update
+from instances.operations import succession, update
 from instances.operations.execution import run
 from tests.fakes import AFTER, BEFORE, OFFERING_ID, Crash, claim, drain, expire_leases
 from tests.instances.base import ACTOR, DomainTestCase
@@ -84,7 +84,7 @@ class UndoTest(DomainTestCase):
         operation = self.begin(**WANTED)
         self.break_off()
         self.faults.on("limit", lambda: setattr(self.world.engine, "is_down", True))
-        with mock.patch.object(swap, "SETTLE_LIMIT_S", 0.1):
+        with mock.patch.object(succession, "SETTLE_LIMIT_S", 0.1):
             run(operation)
         operation.refresh_from_db()
         assert operation.state == "failed"

@@ -16,7 +16,7 @@ from instances.operations import (
     hosts,
     restore,
     retention,
-    swap,
+    succession,
 )
 from tests.fakes.commits import MemoryCommits
 from tests.stateful.mutants.base import mutant, nothing, patch
@@ -71,7 +71,7 @@ def a_swap_loses_the_port() -> Any:
             PortLease.objects.create(host=to.host, number=next(counter), container=to)
         to.refresh_from_db()
 
-    return patch(swap, "_pass_port", pass_port)
+    return patch(succession, "pass_port", pass_port)
 
 
 @mutant
