@@ -71,8 +71,7 @@ class Server:
         self.environment = {"DATABASE_URI": f"{address}/{NAME}?sslmode=disable"}
 
     def __enter__(self) -> "Server":
-        verifier = self._kind.environment(self._password)
-        verifier.pop("PGDATA", None)
+        verifier = self._kind.environment(self._password, is_durable=True)
         is_mariadb = self.name == "mariadb"
         more = (
             ["--max-connections=200"] if is_mariadb else ["-c", "max_connections=200"]
