@@ -71,6 +71,11 @@ class PageTest(FindingsTestCase):
             text = self.text_of(page)
             assert "64 MiB and not 256" in text and "u0123" in text
 
+    def test_one_of_a_later_release_is_shown_as_it_is(self):
+        """F122: both releases run for a while during a deploy."""
+        self.find("of a later one", "brokersite-9", text="what it says")
+        assert "what it says" in self.text_of(change_url(self.host))
+
     def test_a_lost_one_says_why_and_names_the_way_out(self):
         """F49."""
         Container.objects.update(lost_at=timezone.now())
