@@ -24,7 +24,7 @@ class FindingKind(models.TextChoices):
     LIMITS = "limits", "Its limits are not those of its row."
     PORT = "port", "It does not publish the port that is leased to it."
     SILENT = "silent", "It runs, and nobody listens on its port."
-    KEPT_PORT = "kept_port", "Something answers on a port that is nobody's."
+    KEPT_PORT = "kept_port", "Something is on a port that is nobody's."
     IMAGE = "image", "It was made of another image than its row says."
     RENAMED = "renamed", "A container of ours has another name by now."
     WEDGED = "wedged", "Docker does not answer when it is asked about it."

@@ -76,7 +76,7 @@ class PortLease(models.Model):
         )
 
     def rest_on(self, reason: str) -> None:
-        """Something answers there: nobody gets it for another while."""
+        """Something is there: nobody gets it for another while."""
         rows = PortLease.objects.filter(pk=self.pk, container=None)
         soon = rows.filter(resting_until__lt=Now() + STRANGER_REST / 2)
         soon.update(resting_until=Now() + STRANGER_REST, reason=reason)

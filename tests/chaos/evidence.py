@@ -105,7 +105,7 @@ class Evidence:
         }
 
     def kept_ports(self, host: int) -> set[int]:
-        """What the broker says of itself that something answers there (F132)."""
+        """What the broker says of itself that something is there (F132)."""
         rows = self.rows["findings"]
         return {
             int(row["name"].removeprefix("port "))

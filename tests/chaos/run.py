@@ -96,7 +96,7 @@ def run(
 
 
 def kept_ports(site: Site) -> int:
-    """Those that the broker says nobody gets, as something answers there (F132)."""
+    """Those that the broker says nobody gets, as something is there (F132)."""
     evidence = gather(site)
     return sum(len(evidence.kept_ports(host.key)) for host in evidence.hosts)
 

@@ -91,6 +91,10 @@ class Machine:
     """Volumes and networks with the broker's label."""
     lost_ports: set[int] = field(default_factory=set)
     """Nobody listens there, although containers that run publish them."""
+    silent_ports: set[int] = field(default_factory=set)
+    """What comes there is passed on to nobody."""
+    is_walled: bool = False
+    """A firewall drops what comes to any port."""
     is_forgetful: bool = False
     """It lists no container (FAILURES F31)."""
     saving: int = 0

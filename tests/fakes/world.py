@@ -1,5 +1,6 @@
 """The world of one test: machines and engine, put in the place of the real ones."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from unittest import mock
 
@@ -18,6 +19,7 @@ from instances.models import (
 from instances.operations import hosts
 from instances.operations.execution import run
 from instances.operations.reconcile import ports
+from instances.operations.reconcile.ports import Knocked
 from tests.fakes.containers import MemoryContainerHost
 from tests.fakes.engine import FakeEngine
 from tests.fakes.faults import Faults
@@ -55,16 +57,16 @@ class World:
             for container in machine.containers.values()
         ]
 
-    def answers(self, host: DockerHost, port: int) -> bool:
-        """Whether something listens there: a container, or another program."""
-        machine = self.at(host.url)
-        strangers = {number for _, number in machine.strangers}
-        return port in strangers | {row.spec.publish_port for row in machine.running()}
-
-    def refuses(self, host: DockerHost, port: int) -> bool:
-        machine = self.at(host.url)
-        is_lost = port in machine.lost_ports
-        return not machine.is_down and (is_lost or not self.answers(host, port))
+    def knock(self, host: DockerHost, numbers: Iterable[int]) -> Knocked:
+        """What listens there: a container, or another program."""
+        machine, found = self.at(host.url), Knocked()
+        listening = {number for _, number in machine.strangers}
+        listening |= {row.spec.publish_port or 0 for row in machine.running()}
+        listening -= machine.lost_ports
+        if not machine.is_down and not machine.is_walled:
+            found.answering = listening.intersection(numbers)
+            found.refusing = set(numbers) - listening - machine.silent_ports
+        return found
 
     def container_of(self, instance: ServiceInstance) -> FakeContainer:
         instance.refresh_from_db()
@@ -88,9 +90,7 @@ class FakeWorld:
         self.enterContext(mock.patch.dict(known, {"mariadb": self.world.engine}))
         recipes = {"mariadb": self.world.recipe}
         self.enterContext(mock.patch.dict(hot.RECIPES, recipes))
-        for name in ("answers", "refuses"):
-            asked = getattr(self.world, name)
-            self.enterContext(mock.patch.object(ports, name, asked))
+        self.enterContext(mock.patch.object(ports, "knock", self.world.knock))
 
 
 def drain(*, limit: int = 100) -> int:

@@ -82,7 +82,7 @@ def compare(seen: Seen) -> Iterator[Found]:
             yield Found(_Kind.UNKNOWN_USER, name, user, user=user)
     for name in seen.leftovers or ():
         yield Found(_Kind.LEFTOVER, name)
-    for lease in seen.answering:
+    for lease in seen.kept_ports:
         yield Found(_Kind.KEPT_PORT, f"port {lease.number}", lease=lease)
 
 

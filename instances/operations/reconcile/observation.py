@@ -61,8 +61,8 @@ class Seen:
     """Those that Docker does not answer about, with its words."""
     users: dict[str, ghosts.Users] = field(default_factory=dict)
     leftovers: tuple[str, ...] | None = None
-    answering: list[PortLease] = field(default_factory=list)
-    """Resting ports on which something answers."""
+    kept_ports: list[PortLease] = field(default_factory=list)
+    """Resting ports on which something is."""
     refusing: list[str] = field(default_factory=list)
     """Containers on whose ports nobody listens, although Docker publishes them."""
 
@@ -98,8 +98,8 @@ def look(host: DockerHost, *, is_full: bool = False) -> Seen:
     _ask_databases(seen, is_full=is_full)
     if is_full or _is_turn(host.pk, seen.now, INSPECTED_EVERY_MIN):
         seen.leftovers = docker.leftovers(broker_id=broker_id)
-    seen.answering = ports.answering(host)
-    seen.refusing = ports.refusing(_published(seen))
+    seen.kept_ports = ports.kept(host)
+    seen.refusing = ports.refusing(host, _published(seen))
     return seen
 
 

@@ -188,7 +188,7 @@ def _listen(seen: Seen, found: Found) -> str | None:
 def _leave_port(seen: Seen, found: Found) -> str:
     """It goes on resting: to be tried again when nothing answers there any more."""
     assert found.lease is not None
-    found.lease.rest_on("something answers there")
+    found.lease.rest_on("something is there")
     return f"it was: {found.lease.reason}"
 
 

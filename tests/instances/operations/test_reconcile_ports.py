@@ -57,6 +57,16 @@ class RestingPortTest(ReconcileTestCase):
         third = self.provisioned("i-3")
         assert self.world.container_of(third).address != self.address
 
+    def test_one_that_passes_on_to_nobody_is_kept_too(self):
+        """Docker's rule is there, and the container's address nobody's."""
+        self.machine.silent_ports.add(self.address[1])
+        assert self.kinds() == ["kept_port"]
+
+    def test_a_host_that_refuses_nowhere_is_left_alone(self):
+        """As behind a firewall, which drops all that comes there."""
+        self.machine.is_walled = True
+        assert self.kinds() == []
+
     def test_a_docker_that_lets_go_ends_it(self):
         self.machine.strangers.add(self.address)
         self.reconcile()
@@ -69,7 +79,7 @@ class RestingPortTest(ReconcileTestCase):
         stale = self.lease()
         PortLease.objects.filter(pk=stale.pk).delete()
         taken = self.provisioned("i-3").container.lease
-        stale.rest_on("something answers there")
+        stale.rest_on("something is there")
         taken.refresh_from_db()
         assert taken.container is not None and taken.resting_until is None
 
@@ -78,7 +88,7 @@ class RestingPortTest(ReconcileTestCase):
         PortLease.objects.create(
             host=other, number=self.container.address[1], resting_until=Now()
         )
-        assert ports.answering(other) == []
+        assert ports.kept(other) == []
 
 
 class SilentTest(ReconcileTestCase):
@@ -133,7 +143,7 @@ class SilentTest(ReconcileTestCase):
     def test_a_host_that_is_not_reached_says_nothing(self):
         """I13: a time-out is no refusal."""
         self.machine.is_down = True
-        assert ports.refusing(Container.objects.all()) == []
+        assert ports.refusing(self.host, Container.objects.all()) == []
 
     def test_a_standby_is_replaced(self):
         standby = self.provisioned("i-2").container
@@ -149,9 +159,21 @@ class RealPortTest(SimpleTestCase):
         host = DockerHost(database_host="127.0.0.1")
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            assert ports.answers(host, port) and not ports.refuses(host, port)
-        assert not ports.answers(host, port) and ports.refuses(host, port)
+            found = ports.knock(host, [port])
+            assert (found.answering, found.refusing) == ({port}, set())
+        found = ports.knock(host, [port])
+        assert (found.answering, found.refusing) == (set(), {port})
 
-    def test_a_name_that_nobody_knows_answers_nothing(self):
+    def test_many_are_asked_in_turns(self):
+        host = DockerHost(database_host="127.0.0.1")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            others = [n for n in range(1024, 1024 + 2 * ports.AT_ONCE) if n != port]
+            found = ports.knock(host, [*others, port])
+        assert port in found.answering
+        assert found.answering | found.refusing == {*others, port}
+
+    def test_a_name_that_nobody_knows_says_nothing(self):
         host = DockerHost(database_host="no-such-host.invalid")
-        assert not ports.answers(host, 1) and not ports.refuses(host, 1)
+        found = ports.knock(host, [1])
+        assert not found.answering and not found.refusing
