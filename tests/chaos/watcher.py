@@ -75,6 +75,8 @@ def _wrong_ports(evidence: Evidence) -> dict[str, tuple[str, str]]:
             row = keys.get(name_of(container).removeprefix("brokersite-"))
             if row is None or container["State"] != "running":
                 continue
+            if row["state"] == "gone":
+                continue  # by the later rows: its whole life fits in between
             # A swap's two may have it in turn.
             family = {row["id"], row["succeeds_id"]} - {""}
             family |= {r["id"] for r in keys.values() if r["succeeds_id"] in family}

@@ -38,7 +38,9 @@ class TestDaemonKilled:
             assert site.provision("next").status == 202
 
             daemon.start()
-            wait_for(lambda: _answers(credentials), "the database to come back")
+            # It was not stopped in order, and reads much of its data first.
+            back = "the database to come back"
+            wait_for(lambda: _answers(credentials), back, limit_s=90)
             with connect(credentials) as session, session.cursor() as cursor:
                 cursor.execute("SELECT text FROM note")
                 assert cursor.fetchone() == ("before",)
