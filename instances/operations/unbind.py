@@ -43,32 +43,7 @@ def accept(
         # Read before: on SQLite, a transaction keeps all others waiting.
         instance, binding = _read(instance_guid, guid)
         check_plan(instance, offering_id=offering_id, plan_id=plan_id, or_former=True)
-        with recording():
-            # Operations before their instance, as everywhere: see Work.fenced().
-            under_way = Operation.objects.find_under_way(binding)
-            ServiceInstance.objects.lock(instance)
-            if under_way is not None and under_way.kind == Kind.UNBIND:
-                return _taken_up(under_way, owner)
-            _refuse_excluded(instance)
-            if under_way is not None:
-                binding.operations.all().cancel("The service binding is being deleted.")
-            binding.move(
-                ServiceBinding.State.DELETING,
-                only_from=(
-                    ServiceBinding.State.CREATING,
-                    ServiceBinding.State.READY,
-                    ServiceBinding.State.EXPIRED,
-                    ServiceBinding.State.DELETING,
-                ),
-            )
-            AuditEvent.record(actor, "unbind", instance, binding=guid)
-            return Operation.objects.enqueue(
-                *(Kind.UNBIND, instance),
-                binding=binding,
-                actor=actor,
-                owner=owner,
-                step=step_of(instance.plan.offering.engine),
-            )
+        return _recorded(instance, binding, actor, owner)
 
     try:
         return until_free(attempt)
@@ -77,6 +52,37 @@ def accept(
             raise
     # A bind was just being recorded.
     return until_free(attempt)
+
+
+def _recorded(
+    instance: ServiceInstance, binding: ServiceBinding, actor: Actor, owner: str
+) -> Operation:
+    with recording():
+        # Operations before their instance, as everywhere: see Work.fenced().
+        under_way = Operation.objects.find_under_way(binding)
+        ServiceInstance.objects.lock(instance)
+        if under_way is not None and under_way.kind == Kind.UNBIND:
+            return _taken_up(under_way, owner)
+        _refuse_excluded(instance)
+        if under_way is not None:
+            binding.operations.all().cancel("The service binding is being deleted.")
+        binding.move(
+            ServiceBinding.State.DELETING,
+            only_from=(
+                ServiceBinding.State.CREATING,
+                ServiceBinding.State.READY,
+                ServiceBinding.State.EXPIRED,
+                ServiceBinding.State.DELETING,
+            ),
+        )
+        AuditEvent.record(actor, "unbind", instance, binding=binding.guid)
+        return Operation.objects.enqueue(
+            *(Kind.UNBIND, instance),
+            binding=binding,
+            actor=actor,
+            owner=owner,
+            step=step_of(instance.plan.offering.engine),
+        )
 
 
 @transactions.repeated

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,13 +111,6 @@ class Evidence:
             for row in rows
             if row["host_id"] == host and row["kind"] == "kept_port"
         }
-
-    def by_instance(self) -> dict[str, list[Row]]:
-        """The operations of each instance, by its row's id, the oldest first."""
-        found: dict[str, list[Row]] = defaultdict(list)
-        for row in sorted(self.rows["operations"], key=lambda r: str(r["created_at"])):
-            found[row["instance_id"]].append(row)
-        return found
 
 
 _LOGINS = {
